@@ -1,0 +1,43 @@
+"""certaudit decides, in exact arithmetic, whether robustness certificates are true.
+
+The names below load what they need when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from certaudit.certify.label_flip import certify_label_flip
+    from certaudit.errors import CertauditError, InputError, Undecided
+    from certaudit.exact import exact
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CertauditError",
+    "InputError",
+    "Undecided",
+    "__version__",
+    "certify_label_flip",
+    "exact",
+]
+
+_HOME = {
+    "CertauditError": "certaudit.errors",
+    "InputError": "certaudit.errors",
+    "Undecided": "certaudit.errors",
+    "certify_label_flip": "certaudit.certify.label_flip",
+    "exact": "certaudit.exact",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

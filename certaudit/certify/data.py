@@ -1,0 +1,183 @@
+"""Labelled training and test data: checked once, hashed as given, exact in float64."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from certaudit.errors import InputError
+from certaudit.exact import parse_rational
+
+__all__ = ["ArrayDigest", "LabelledData", "digest"]
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayDigest:
+    """What identifies a raw array: sha256 of its C-order little-endian bytes, dtype, shape."""
+
+    sha256: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the digest as plain JSON values."""
+        return {"sha256": self.sha256, "dtype": self.dtype, "shape": list(self.shape)}
+
+
+def digest(array: NDArray[Any]) -> ArrayDigest:
+    """Return the digest of an array as it was given, before any conversion."""
+    plain = np.ascontiguousarray(array)
+    little = plain.dtype.newbyteorder("<")
+    data = plain.astype(little, copy=False)
+    return ArrayDigest(
+        hashlib.sha256(data.view(np.uint8).data if data.size else b"").hexdigest(),
+        little.str,
+        array.shape,
+    )
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """A training set and a test set, checked: finite, exact in float64, labels 0..classes-1.
+
+    x_train is n x d, x_test m x d (float64); y_train, y_test are int64 of length n, m.
+    """
+
+    x_train: Floats
+    y_train: Labels
+    x_test: Floats
+    y_test: Labels
+    classes: int
+    digests: dict[str, ArrayDigest] = field(repr=False)
+    positive: str | None = None
+
+    @classmethod
+    def check(
+        cls,
+        x_train: ArrayLike,
+        y_train: ArrayLike,
+        x_test: ArrayLike,
+        y_test: ArrayLike,
+        *,
+        positive: str | None = None,
+    ) -> LabelledData:
+        """Check raw arrays and return them as LabelledData.
+
+        Features are 2-d of any float or integer dtype whose values float64 holds exactly;
+        labels are 1-d and integral, 0..classes-1, or anything when `positive` names the
+        label that becomes 1 (all others become 0). classes is 1 + the largest label in
+        either set, at least 2.
+
+        Raises InputError, naming the array and the place.
+        """
+        raw = {
+            "X_train": _array("X_train", x_train, 2),
+            "y_train": _array("y_train", y_train, 1),
+            "X_test": _array("X_test", x_test, 2),
+            "y_test": _array("y_test", y_test, 1),
+        }
+        for part in ("train", "test"):
+            rows, labels = len(raw[f"X_{part}"]), len(raw[f"y_{part}"])
+            if rows != labels:
+                raise InputError(f"X_{part} has {rows} rows but y_{part} has {labels} labels")
+            if rows == 0:
+                raise InputError(f"X_{part} is empty")
+        width, test_width = raw["X_train"].shape[1], raw["X_test"].shape[1]
+        if width != test_width:
+            raise InputError(f"X_train has {width} columns but X_test has {test_width}")
+        if width == 0:
+            raise InputError("X_train has no columns")
+        features = {name: _features(name, raw[name]) for name in ("X_train", "X_test")}
+        names = ("y_train", "y_test")
+        classes: dict[str, Labels]
+        if positive is None:
+            classes = {name: _labels(name, raw[name]) for name in names}
+        else:
+            classes = {name: _is_positive(raw[name], positive) for name in names}
+            if not any(values.any() for values in classes.values()):
+                raise InputError(
+                    f"label {positive!r} (--positive) occurs neither in train nor test"
+                )
+        largest = max(int(classes[name].max()) for name in names)
+        return cls(
+            features["X_train"],
+            classes["y_train"],
+            features["X_test"],
+            classes["y_test"],
+            max(2, largest + 1),
+            {name: digest(array) for name, array in raw.items()},
+            positive,
+        )
+
+
+def _array(name: str, values: ArrayLike, dimensions: int) -> NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InputError(f"{name}: rows of unequal length") from None
+    if array.dtype.hasobject:
+        raise InputError(f"{name}: object arrays are not read")
+    if array.ndim != dimensions:
+        raise InputError(f"{name}: expected {dimensions} dimension(s), got shape {array.shape}")
+    return array
+
+
+def _place(name: str, bad: NDArray[np.bool_]) -> str:
+    where = ", ".join(str(int(i)) for i in np.argwhere(bad)[0])
+    return f"{name}[{where}]"
+
+
+def _features(name: str, array: NDArray[Any]) -> Floats:
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{name}: dtype {array.dtype} is not a float or integer type")
+    if array.dtype.kind == "f":
+        unfit = ~np.isfinite(array)
+        if unfit.any():
+            value = array[unfit][0]
+            raise InputError(f"{_place(name, unfit)} is {value}: features must be finite")
+    with np.errstate(over="ignore"):
+        floats = array.astype(np.float64)
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        changed = np.abs(floats) > 2.0**53
+    elif array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        changed = floats.astype(array.dtype) != array
+    else:
+        return floats
+    if changed.any():
+        raise InputError(f"{_place(name, changed)} is not exactly representable in float64")
+    return floats
+
+
+def _labels(name: str, array: NDArray[Any]) -> Labels:
+    if array.dtype.kind not in "fiub":
+        raise InputError(
+            f"{name}: labels of dtype {array.dtype} need --positive LABEL, "
+            "which becomes 1 (the others 0)"
+        )
+    if array.dtype.kind == "f":
+        unfit = ~np.isfinite(array) | (array != np.floor(np.where(np.isfinite(array), array, 0)))
+        if unfit.any():
+            raise InputError(f"{_place(name, unfit)} is {array[unfit][0]}: labels must be integers")
+    bad = (array < 0) | (array > 2**31)
+    if bad.any():
+        value = array[bad][0]
+        raise InputError(f"{_place(name, bad)} is {value}: labels must be 0, 1, ... classes - 1")
+    return array.astype(np.int64)
+
+
+def _is_positive(array: NDArray[Any], positive: str) -> Labels:
+    if array.dtype.kind in "USO":
+        return np.asarray(array.astype(str) == positive, dtype=np.int64)
+    try:
+        wanted = parse_rational(positive, "--positive")
+    except InputError:
+        return np.zeros(len(array), dtype=np.int64)
+    matches = [bool(np.isfinite(v)) and wanted == parse_rational(repr(v)) for v in array.tolist()]
+    return np.asarray(matches, dtype=np.int64)

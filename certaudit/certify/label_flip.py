@@ -1,0 +1,482 @@
+"""Certificates for the label-flip-smoothed least-squares classifier: Algorithm 1, two labels.
+
+The witness t is searched in floats, where any value is sound; one evaluation in balls then proves
+the bound. What is certified is the vote g of Definition 1 over the reals.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb, ctx
+from numpy.typing import ArrayLike
+
+from certaudit import findings
+from certaudit.certify.data import Floats, LabelledData, Labels
+from certaudit.certify.features import Features, prepare
+from certaudit.certify.least_squares import LeastSquares, SolvedPoint
+from certaudit.certify.ridge import Ridge, choose_ridge
+from certaudit.certify.workers import run_in_order
+from certaudit.errors import InputError, Undecided
+from certaudit.exact import Enclosure, Number, json_down, json_up
+from certaudit.rigorous.balls import from_ball, to_ball
+from certaudit.rigorous.radius import check_label_noise, is_majority, kl_radius
+from certaudit.rigorous.tail import log_error_bound
+
+__all__ = [
+    "Certificate",
+    "LabelFlipRun",
+    "certify_label_flip",
+    "chernoff_t",
+]
+
+_HALF = Fraction(1, 2)
+_WIDTH = Fraction(1, 256)
+"""An enclosure of ln B(t) wider than this is computed again from more precise alphas."""
+_SEARCH_GAP = 2.0**-10
+"""The search for t ends when ln B(t) is this close to its minimum, in nats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What was proven for one test point.
+
+    `prediction` is the vote winner when `decided`, else the sign of the mean score. `log_error`
+    is a proven upper bound on ln(1 - p), p the vote share of `prediction`; `p_lower` a proven
+    lower bound on p. `t` is the signed Chernoff parameter that proves them. With `constant` no
+    labelling changes the vote: t and log_error are None. `kl_radius` flips cannot change the
+    vote. `unsmoothed` is the prediction at q = 0, `mean_prediction` the papers' output.
+    """
+
+    index: int
+    prediction: int
+    label: int
+    decided: bool
+    constant: bool
+    t: float | None
+    log_error: float | None
+    p_lower: float
+    kl_radius: int
+    unsmoothed: int
+    mean_prediction: int
+
+    def as_json(self) -> dict[str, object]:
+        """Return one line of certificates.jsonl: numbers rounded to the safe side."""
+        return {
+            "index": self.index,
+            "prediction": self.prediction,
+            "label": self.label,
+            "decided": self.decided,
+            "constant": self.constant,
+            "t": None if self.t is None else self.t.hex(),
+            "log_error": self.log_error,
+            "p_lower": self.p_lower,
+            "radius": {"kl": self.kl_radius},
+        }
+
+
+@dataclass(frozen=True)
+class LabelFlipRun:
+    """A certified test set: the certificates and everything that they depend on."""
+
+    q: Fraction
+    data: LabelledData
+    features: Features
+    ridge: Ridge
+    certificates: tuple[Certificate, ...]
+
+    def accuracy(self) -> dict[str, float]:
+        """Return accuracies on the certified points, rounded down to six decimals.
+
+        "clean": the predictions; "decided": right and proven to be the vote winner;
+        "unsmoothed": the same classifier at q = 0; "constant_0", "constant_1": always that
+        class, which reads no label and which no flip can change.
+        """
+        points = self.certificates
+        hits = {
+            "clean": sum(c.prediction == c.label for c in points),
+            "decided": sum(c.decided and c.prediction == c.label for c in points),
+            "unsmoothed": sum(c.unsmoothed == c.label for c in points),
+            "constant_0": sum(c.label == 0 for c in points),
+            "constant_1": sum(c.label == 1 for c in points),
+        }
+        return {name: share_down(count, len(points)) for name, count in hits.items()}
+
+    def certified_counts(self) -> list[int]:
+        """Return, for r = 0, 1, ... to the largest radius, how many points are certified at r.
+
+        A point counts at r when its prediction is right, proven to be the vote winner, and
+        proven not to change under r label flips.
+        """
+        radii = [c.kl_radius for c in self.certificates if c.decided and c.prediction == c.label]
+        histogram = np.bincount(radii, minlength=1) if radii else np.zeros(1, dtype=np.int64)
+        return [int(count) for count in np.cumsum(histogram[::-1])[::-1]]
+
+    def findings(self) -> list[findings.Finding]:
+        """Return what a reader should know before trusting the numbers."""
+        found = []
+        if self.ridge.reads_labels:
+            found.append(
+                findings.Finding(
+                    findings.RIDGE_READS_LABELS,
+                    "certificates hold at this fixed ridge, not for the rule that chose it",
+                )
+            )
+        present = np.unique(self.data.y_train)
+        if len(present) == 1:
+            found.append(
+                findings.Finding(findings.ONE_CLASS, f"every training label is {present[0]}")
+            )
+        hits = sum(c.prediction == c.label for c in self.certificates)
+        ones = sum(c.label == 1 for c in self.certificates)
+        total = len(self.certificates)
+        constant = max(ones, total - ones)
+        if hits <= constant:
+            found.append(
+                findings.Finding(
+                    findings.NO_BETTER_THAN_CONSTANT,
+                    f"{hits} of {total} right, a constant class gets {constant}"
+                    + ("; all points tested have the same label" if constant == total else ""),
+                )
+            )
+        if not any(c.decided for c in self.certificates):
+            found.append(findings.Finding(findings.NOTHING_DECIDED, "every radius is 0"))
+        return found
+
+
+def certify_label_flip(
+    x_train: ArrayLike,
+    y_train: ArrayLike,
+    x_test: ArrayLike,
+    y_test: ArrayLike,
+    *,
+    q: Number,
+    ridge: str = "auto",
+    scale: str = "standard",
+    intercept: bool = True,
+    positive: str | None = None,
+    limit: int | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> LabelFlipRun:
+    """Certify test points of the least-squares classifier under label noise q (Algorithm 1).
+
+    x_train is n x d, x_test m x d, labels 0/1 (or anything with `positive`); q is an exact
+    number in (0, 1/2): "0.1", Fraction(1, 10), exact(0.1). `ridge` is "auto", "paper" or a
+    number as text, `scale` "standard" or "none". `limit` takes the first points only; `jobs` is
+    the number of processes; `progress` is called with (done, total).
+
+    Every log_error errs upward, every p_lower and radius downward.
+
+    Raises InputError for bad input, naming the place.
+    """
+    data = LabelledData.check(x_train, y_train, x_test, y_test, positive=positive)
+    return certify_data(
+        data,
+        q=q,
+        ridge=ridge,
+        scale=scale,
+        intercept=intercept,
+        limit=limit,
+        jobs=jobs,
+        progress=progress,
+    )
+
+
+def certify_data(
+    data: LabelledData,
+    *,
+    q: Number,
+    ridge: str = "auto",
+    scale: str = "standard",
+    intercept: bool = True,
+    limit: int | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> LabelFlipRun:
+    """Certify checked data; arguments and errors as in certify_label_flip."""
+    if limit is not None and limit < 1:
+        raise InputError("limit: must be at least 1")
+    if jobs < 1:
+        raise InputError("jobs: must be at least 1")
+    rate, features, chosen, model = fit(data, q=q, ridge=ridge, scale=scale, intercept=intercept)
+    total = len(data.x_test) if limit is None else min(limit, len(data.x_test))
+    certificates = []
+    for _, _, certificate in certify_points(model, data, rate, range(total), jobs=jobs):
+        certificates.append(certificate)
+        if progress is not None:
+            progress(len(certificates), total)
+    return LabelFlipRun(rate, data, features, chosen, tuple(certificates))
+
+
+def certify_points(
+    model: LeastSquares, data: LabelledData, q: Fraction, indices: Sequence[int], *, jobs: int = 1
+) -> Iterator[tuple[SolvedPoint, Bound, Certificate]]:
+    """Yield alpha, the bound and the certificate of each test point named, in order.
+
+    Raises nothing that checked data and a fitted model could cause.
+    """
+    work = ((point, settle(model, point, q)) for point in model.points(indices))
+    for point, facts, found in run_in_order(_Bounder(data.y_train, q), work, jobs):
+        bound = found or bound_from_balls(model, point.index, facts, data.y_train, q)
+        label = int(data.y_test[point.index])
+        yield point, bound, _certificate(point.index, label, facts, bound, q, len(data.y_train))
+
+
+def fit(
+    data: LabelledData, *, q: Number, ridge: str, scale: str, intercept: bool
+) -> tuple[Fraction, Features, Ridge, LeastSquares]:
+    """Return the noise, design, ridge and fitted classifier of checked two-label data.
+
+    Raises InputError as certify_label_flip does.
+    """
+    rate = check_label_noise(q)
+    if data.classes != 2:
+        raise InputError(
+            f"labels: {data.classes} classes found, two are certified; "
+            "use --positive LABEL to certify one class against the rest"
+        )
+    features = prepare(data.x_train, data.x_test, scale=scale, intercept=intercept)
+    chosen = choose_ridge(ridge, features, data.y_train, rate)
+    model = LeastSquares(
+        features.train, features.test, data.y_train, chosen.value, intercept=intercept
+    )
+    return rate, features, chosen, model
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is decided exactly for a test point before any bound.
+
+    `mean_sign` is the sign of E[alpha'y] - 1/2 over noisy labels: the papers' output is
+    1 when it is >= 0. `unsmoothed` is 1 when alpha'y >= 1/2. `constant` when no labelling
+    reaches 1/2, so that the vote is 0 whatever the labels.
+    """
+
+    mean_sign: int
+    unsmoothed: int
+    constant: bool
+
+
+def settle(model: LeastSquares, point: SolvedPoint, q: Fraction) -> Facts:
+    """Decide Facts for a test point: balls where they do, rationals where they do not.
+
+    Proof: `proofs/constant-vote.md`.
+    """
+
+    def decide(weight: Fraction, offset: Fraction) -> int:
+        """Return the sign of weight alpha'y + offset sum(alpha) - 1/2, weight > 0."""
+        low = weight * point.label_score.lower + offset * point.alpha_sum.lower - _HALF
+        high = weight * point.label_score.upper + offset * point.alpha_sum.upper - _HALF
+        if low > 0:
+            return 1
+        if high < 0:
+            return -1
+        label_score, alpha_sum = model.exact_scores(point.index)
+        value = weight * label_score + offset * alpha_sum - _HALF
+        return (value > 0) - (value < 0)
+
+    return Facts(
+        mean_sign=decide(1 - 2 * q, q),
+        unsmoothed=int(decide(Fraction(1), Fraction(0)) >= 0),
+        constant=is_constant(model, point),
+    )
+
+
+def is_constant(model: LeastSquares, point: SolvedPoint) -> bool:
+    """Return whether the sum of max(alpha_i, 0) is < 1/2, exactly: then every vote is for 0.
+
+    The mirror image, every labelling predicting 1, never happens: all-zero labels score 0.
+    With an intercept the alphas sum to 1, so the sum of the positive ones is at least 1.
+
+    Proof: `proofs/constant-vote.md`.
+    """
+    if model.intercept:
+        return False
+    if point.alpha_error is not None:
+        reach = Fraction(math.fsum(np.maximum(point.alpha, 0)))
+        # fsum is correctly rounded: half an ulp, covered by a relative 2^-52.
+        slack = point.alpha_error + reach / (1 << 52)
+        if reach - slack > _HALF:
+            return False
+        if reach + slack < _HALF:
+            return True
+    return (
+        sum((max(value, Fraction(0)) for value in model.exact_alpha(point.index)), Fraction(0))
+        < _HALF
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A witness t and a proven enclosure of ln B(t)."""
+
+    t: float
+    log_error: Enclosure
+
+
+def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> float:
+    """Return a t near the minimum of ln B(t), (6), on the side that `direction` (+1, -1) names.
+
+    A float search: no bound depends on it, any t is sound. Written in the gap c between 1/2 and
+    the extreme score and the weights |alpha_i|, every exponential is of a negative number, so
+    nothing overflows, and each term keeps its digits for any q: with a_i the probability that
+    noisy label i takes the value worst for the predicted class,
+
+        ln B(t) = c |t| + sum_i ln(a_i + (1 - a_i) exp(-|t| |alpha_i|)).
+
+    Convex in |t|: Newton's method inside a bracket. Where the infimum lies at infinity (a score
+    that ties with 1/2), |t| stops where every exponential has vanished.
+    """
+    weights = np.abs(alpha)
+    used = weights > 0
+    worst_is_one = alpha < 0 if direction > 0 else alpha > 0
+    weights = weights[used]
+    # ln(a/(1-a)) is +-logit, minus for those whose worst value takes a flip.
+    with ctx.workprec(64):
+        logit = float((to_ball(1 - q) / to_ball(q)).log())
+    flipped = worst_is_one[used] != (labels[used] == 1)
+    logits = np.where(flipped, -logit, logit)
+    extremes = np.where(worst_is_one, alpha, 0.0)
+    gap = 0.5 - math.fsum(extremes) if direction > 0 else math.fsum(extremes) - 0.5
+
+    def slope(size: float) -> tuple[float, float]:
+        """Return the first and second derivative of ln B at |t| = size."""
+        with np.errstate(over="ignore", under="ignore"):
+            share = 1.0 / (1.0 + np.exp(size * weights + logits))
+        terms = weights * share
+        # Sums, not dot products: BLAS would wake its threads for each, and workers would wait.
+        return gap - float(terms.sum()), float((weights * terms * (1.0 - share)).sum())
+
+    if not weights.size or slope(0.0)[0] >= 0:
+        return 0.0
+    ceiling = min(800.0 / float(weights.min()), 1e300)
+    low, high, size = 0.0, math.inf, 0.0
+    for _ in range(400):
+        first, second = slope(size)
+        if first < 0:
+            low = size
+        else:
+            high = size
+        # Convexity: the gap to the minimum is at most |slope| times the distance to it.
+        if math.isfinite(high) and abs(first) * (high - low) <= _SEARCH_GAP:
+            break
+        if low >= ceiling:
+            break
+        step = size - first / second if second > 0 else math.inf
+        if not low < step < high:
+            step = (low + high) / 2 if math.isfinite(high) else min(max(4 * low, 1.0), ceiling)
+        elif math.isinf(high):
+            step = min(step, ceiling)
+        size = step
+    return direction * size
+
+
+class _Bounder:
+    """The work of one process: labels and noise are sent once, points one by one."""
+
+    def __init__(self, labels: Labels, q: Fraction) -> None:
+        self.ones, self.labels, self.q = labels == 1, labels, q
+
+    def __call__(self, point: SolvedPoint, facts: Facts) -> Bound | None:
+        """Return the bound, None where the float alphas are not precise enough."""
+        if facts.constant:
+            return Bound(0.0, Enclosure(0, 0, 0, 0))
+        if point.alpha_error is None:
+            return None
+        t = chernoff_t(point.alpha, self.labels, self.q, _direction(facts))
+        if abs(Fraction(t)) * point.alpha_error > _WIDTH / 4:
+            return None
+        zeros, ones = point.alpha[~self.ones].tolist(), point.alpha[self.ones].tolist()
+        bound = log_error_bound(t, zeros, ones, self.q, alpha_error=point.alpha_error)
+        return Bound(t, bound) if bound.rad <= _WIDTH else None
+
+
+def _direction(facts: Facts) -> int:
+    return 1 if facts.mean_sign >= 0 else -1
+
+
+def bound_from_balls(
+    model: LeastSquares, index: int, facts: Facts, labels: Labels, q: Fraction
+) -> Bound:
+    """Return the bound from alphas in balls, at rising precision: for ill-conditioned data.
+
+    Where no precision within the limits is enough, the bound is the trivial one, ln B(0) = 0.
+
+    Proof: `proofs/chernoff.md`.
+    """
+    bits = 128
+    while bits <= 1 << 14:
+        try:
+            balls = model.alpha_balls(index, bits)
+        except Undecided:
+            break
+        middle = np.array([float(ball.mid()) for ball in balls])
+        if np.isfinite(middle).all():
+            t = chernoff_t(middle, labels, q, _direction(facts))
+            zeros: list[float | arb] = [b for b, y in zip(balls, labels, strict=True) if y == 0]
+            ones: list[float | arb] = [b for b, y in zip(balls, labels, strict=True) if y == 1]
+            try:
+                bound = log_error_bound(t, zeros, ones, q)
+            except Undecided:
+                bound = None
+            if bound is not None and bound.rad <= _WIDTH:
+                return Bound(t, bound)
+        bits *= 2
+    return Bound(0.0, Enclosure(0, 0, 0, 0))
+
+
+def _certificate(
+    index: int, label: int, facts: Facts, bound: Bound, q: Fraction, n: int
+) -> Certificate:
+    shared: dict[str, Any] = {
+        "index": index,
+        "label": label,
+        "unsmoothed": facts.unsmoothed,
+        "mean_prediction": int(facts.mean_sign >= 0),
+    }
+    if facts.constant:
+        return Certificate(
+            prediction=0,
+            decided=True,
+            constant=True,
+            t=None,
+            log_error=None,
+            p_lower=1.0,
+            kl_radius=n,
+            **shared,
+        )
+    # ln(1 - p) <= 0 for any p, so 0 is always a valid bound.
+    log_error = json_up(min(bound.log_error.upper, Fraction(0)))
+    proven = Fraction(log_error)
+    decided = is_majority(proven)
+    return Certificate(
+        prediction=int(facts.mean_sign >= 0),
+        decided=decided,
+        constant=False,
+        t=bound.t,
+        log_error=log_error,
+        p_lower=lower_share(proven),
+        kl_radius=kl_radius(q, log_error=proven, cap=n) if decided else 0,
+        **shared,
+    )
+
+
+def lower_share(log_error: Fraction) -> float:
+    """Return a float64 <= 1 - exp(log_error), log_error <= 0, decimal spelling included.
+
+    Proof: `proofs/chernoff.md`.
+    """
+    with ctx.workprec(128):
+        lower = from_ball(-to_ball(log_error).expm1()).lower
+    return max(0.0, json_down(min(lower, 1 - Fraction(1, 1 << 54))))
+
+
+def share_down(hits: int, total: int) -> float:
+    """Return hits/total rounded down to six decimals."""
+    return (hits * 10**6 // total) / 10**6

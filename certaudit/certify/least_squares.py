@@ -1,0 +1,336 @@
+"""The least-squares classifier over the reals: alpha = X (X'X + ridge D)^-1 h, enclosed.
+
+X'X is computed exactly in integers, the k x k system is solved in balls, and alpha is a
+float64 product with a proven error bound; where that is too wide, balls, and where balls
+cannot decide, rationals. No n x m array is ever formed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz, fmpz_mat
+from numpy.typing import NDArray
+
+from certaudit.certify.data import Floats, Labels
+from certaudit.errors import InputError, Undecided
+from certaudit.exact import Enclosure
+from certaudit.rigorous.balls import from_ball, to_ball, upper_bound
+
+__all__ = ["LeastSquares", "SolvedPoint", "integer_columns"]
+
+_UNIT = Fraction(1, 1 << 53)
+_FIRST_BITS = 128
+_MAX_SOLVE_BITS = 1 << 16
+_INVERSE_ACCURACY = 80
+_BLOCK_ENTRIES = 1 << 18
+_ALPHA_ENTRIES = 1 << 22
+# Products and sums below the normal range may be flushed to zero, inputs too: each of the k terms
+# then loses at most 2^-1022 (1 + |x| + |w|).
+_FLUSH = Fraction(1, 1 << 1020)
+
+
+@dataclass(frozen=True, slots=True)
+class SolvedPoint:
+    """One test point: its alpha and the two sums that decide the sign of a mean score.
+
+    `alpha` holds n float64 values whose l1 distance from the true alpha is at most
+    `alpha_error` (None: the float product failed, use balls). `label_score` and `alpha_sum`
+    enclose alpha'y and the sum of alpha.
+    """
+
+    index: int
+    alpha: Floats
+    alpha_error: Fraction | None
+    label_score: Enclosure
+    alpha_sum: Enclosure
+
+
+def integer_columns(rows: Floats) -> tuple[NDArray[Any], list[int]]:
+    """Return integers N (object or int64) and exponents e with rows[:, j] = N[:, j] 2**e[j].
+
+    Exact for every finite float64, subnormal numbers included.
+
+    Proof: `proofs/gram.md`.
+    """
+    fraction, exponent = np.frexp(rows)
+    mantissa = np.ldexp(fraction, 53).astype(np.int64)
+    exponent = exponent.astype(np.int64) - 53
+    lowest_bit = (mantissa & -mantissa).astype(np.float64)
+    zeros = np.frexp(np.where(lowest_bit == 0, 1.0, lowest_bit))[1].astype(np.int64) - 1
+    mantissa >>= zeros
+    exponent += zeros
+    nonzero = mantissa != 0
+    columns = np.where(nonzero, exponent, np.iinfo(np.int64).max).min(axis=0)
+    columns[~nonzero.any(axis=0)] = 0
+    shift = np.where(nonzero, exponent - columns, 0)
+    bits = np.frexp(np.abs(mantissa).astype(np.float64))[1] + shift
+    if bits.size and int(bits.max()) > 62:
+        return mantissa.astype(object) << shift.astype(object), columns.tolist()
+    return mantissa << shift, columns.tolist()
+
+
+class LeastSquares:
+    """The fitted classifier for a design matrix, fixed ridge and 0/1 labels.
+
+    `train` is n x k and `test` m x k (float64, taken as exact); with `intercept` the last
+    column is not penalised (D is 0 there). `labels` are the n training labels.
+
+    Raises InputError for a rank-deficient design at ridge 0 (decided exactly).
+    """
+
+    def __init__(
+        self, train: Floats, test: Floats, labels: Labels, ridge: Fraction, *, intercept: bool
+    ) -> None:
+        self.train, self.test, self.ridge, self.intercept = train, test, ridge, intercept
+        self._k = train.shape[1]
+        self._moments, self._exponents = _exact_moments(train, labels)
+        if ridge == 0:
+            rank = _leading(self._moments, self._k).rank()
+            if rank < self._k:
+                raise InputError(
+                    f"ridge 0: the {self._k} columns (intercept included) have rank {rank}, "
+                    "so least squares has no unique solution; give a ridge > 0"
+                )
+        # Powers of two that bring the diagonal near 1: exact, and balls lose little in the solve.
+        self._scale = [-_half_log2(self._diagonal(j)) for j in range(self._k)]
+        self._column_norms = _column_norms(train)
+        self._inverses: dict[int, arb_mat] = {}
+        self._bits = _FIRST_BITS
+
+    def _entry(self, i: int, j: int) -> Fraction:
+        """Return entry (i, j) of X'X + ridge D, exactly; columns k, k+1 are X'y, X'1."""
+        value = Fraction(int(self._moments[i, j])) * _power(self._exponents[i] + self._exponents[j])
+        penalised = i == j and not (self.intercept and i == self._k - 1)
+        return value + self.ridge if penalised else value
+
+    def _diagonal(self, j: int) -> Fraction:
+        return self._entry(j, j)
+
+    def _inverse(self, bits: int) -> arb_mat:
+        """Return an enclosure of (S A S)^-1, A = X'X + ridge D, S the diagonal of 2^scale."""
+        if bits not in self._inverses:
+            k, scale = self._k, self._scale
+            with ctx.workprec(bits):
+                entries = [
+                    to_ball(self._entry(i, j) * _power(scale[i] + scale[j]))
+                    for i in range(k)
+                    for j in range(k)
+                ]
+                self._inverses[bits] = arb_mat(k, k, entries).inv()
+        return self._inverses[bits]
+
+    def _accurate_inverse(self, bits: int) -> tuple[arb_mat, int]:
+        """Return an inverse whose radii are small next to its entries, and its precision."""
+        while bits <= _MAX_SOLVE_BITS:
+            try:
+                inverse = self._inverse(bits)
+            except ZeroDivisionError:
+                bits *= 2
+                continue
+            entries = inverse.entries()
+            if all(entry.is_finite() for entry in entries):
+                size = max(upper_bound(abs(entry)) for entry in entries)
+                spread = max(from_ball(entry).rad for entry in entries)
+                if spread * (1 << _INVERSE_ACCURACY) <= size:
+                    return inverse, bits
+            bits *= 2
+        raise Undecided(f"least squares: X'X + ridge not inverted at {_MAX_SOLVE_BITS} bits")
+
+    def _weights(self, indices: Sequence[int], bits: int) -> tuple[list[list[arb]], int]:
+        """Return, for each test point, an enclosure of w = A^-1 h (k balls)."""
+        inverse, bits = self._accurate_inverse(bits)
+        k, scale = self._k, self._scale
+        with ctx.workprec(bits):
+            factors = [to_ball(_power(exponent)) for exponent in scale]
+            rows = self.test[list(indices)].tolist()
+            inner = [[factors[i] * row[i] for row in rows] for i in range(k)]
+            solved = inverse * arb_mat(inner)
+            return [[factors[i] * solved[i, j] for i in range(k)] for j in range(len(rows))], bits
+
+    def points(self, indices: Sequence[int]) -> Iterator[SolvedPoint]:
+        """Yield the test points with these indices, in order.
+
+        Works in blocks: memory stays proportional to n and to k squared.
+
+        Proof: `proofs/alpha.md`.
+        """
+        step = max(1, min(64, _ALPHA_ENTRIES // len(self.train)))
+        for start in range(0, len(indices), step):
+            yield from self._block(indices[start : start + step])
+
+    def _block(self, indices: Sequence[int]) -> Iterator[SolvedPoint]:
+        balls, bits = self._weights(indices, self._bits)
+        self._bits = bits
+        k = self._k
+        with ctx.workprec(bits):
+            label_moment = [to_ball(self._entry(i, k)) for i in range(k)]
+            sum_moment = [to_ball(self._entry(i, k + 1)) for i in range(k)]
+            scores = [
+                (from_ball(_dot(weights, label_moment)), from_ball(_dot(weights, sum_moment)))
+                for weights in balls
+            ]
+        floats = np.array([[_to_float(weight) for weight in weights] for weights in balls])
+        with np.errstate(over="ignore", invalid="ignore"):
+            alpha = floats @ self.train.T
+        for row, index in enumerate(indices):
+            error = None
+            if np.isfinite(alpha[row]).all() and self._overflow_free(floats[row]):
+                error = self._alpha_error(balls[row], floats[row].tolist(), bits)
+            yield SolvedPoint(index, alpha[row], error, *scores[row])
+
+    def _overflow_free(self, weights: Floats) -> bool:
+        return bool(np.isfinite(weights).all()) and math.isfinite(max(self._column_norms))
+
+    def _alpha_error(self, balls: list[arb], floats: list[float], bits: int) -> Fraction:
+        """Return a bound on sum_i |alpha_i - fl(x_i . w~)|, w~ the rounded weights.
+
+        |alpha_i - fl(x_i . w~)| <= sum_j |x_ij| (|w_j - w~_j| + gamma_k |w~_j|) + flushed terms.
+        """
+        n, k = self.train.shape
+        gamma = k * _UNIT / (1 - k * _UNIT)
+        with ctx.workprec(bits):
+            growth = to_ball(gamma)
+            total = arb(0)
+            for norm, ball, value in zip(self._column_norms, balls, floats, strict=True):
+                total += arb(norm) * (abs(ball - value) + growth * abs(value))
+            largest = Fraction(max(map(abs, floats))) + Fraction(max(self._column_norms))
+            flushed: Fraction = _FLUSH * n * k * (1 + largest)
+            return upper_bound(total) + flushed
+
+    def alpha_balls(self, index: int, bits: int) -> list[arb]:
+        """Return enclosures of the n alphas of one test point, computed at `bits` or more.
+
+        Raises Undecided when the system is not inverted within the precision limit.
+
+        Proof: `proofs/alpha.md`.
+        """
+        weights, bits = self._weights([index], bits)
+        alphas: list[arb] = []
+        with ctx.workprec(bits):
+            for block, exponents in self._integer_blocks():
+                column = [
+                    weight * to_ball(_power(exponent))
+                    for weight, exponent in zip(weights[0], exponents, strict=True)
+                ]
+                alphas += (arb_mat(block) * arb_mat(self._k, 1, column)).entries()
+        return alphas
+
+    def exact_weights(self, index: int) -> list[Fraction]:
+        """Return w = (X'X + ridge D)^-1 h of one test point as rationals.
+
+        Proof: `proofs/alpha.md`.
+        """
+        k = self._k
+        matrix = fmpq_mat(k, k, [_fmpq(self._entry(i, j)) for i in range(k) for j in range(k)])
+        right = fmpq_mat(k, 1, [_fmpq(Fraction(value)) for value in self.test[index].tolist()])
+        solved = matrix.solve(right)
+        return [Fraction(int(w.p), int(w.q)) for w in solved.entries()]
+
+    def exact_scores(self, index: int) -> tuple[Fraction, Fraction]:
+        """Return alpha'y and the sum of alpha of one test point as rationals.
+
+        Proof: `proofs/alpha.md`.
+        """
+        k, weights = self._k, self.exact_weights(index)
+        label_score = sum((w * self._entry(i, k) for i, w in enumerate(weights)), Fraction(0))
+        alpha_sum = sum((w * self._entry(i, k + 1) for i, w in enumerate(weights)), Fraction(0))
+        return label_score, alpha_sum
+
+    def exact_alpha(self, index: int) -> list[Fraction]:
+        """Return the n alphas of one test point as rationals: slow, for ties.
+
+        Proof: `proofs/alpha.md`.
+        """
+        weights = self.exact_weights(index)
+        alphas: list[Fraction] = []
+        for block, exponents in self._integer_blocks():
+            scaled = [w * _power(e) for w, e in zip(weights, exponents, strict=True)]
+            bottom = math.lcm(*(value.denominator for value in scaled))
+            column = fmpz_mat(self._k, 1, [int(value * bottom) for value in scaled])
+            alphas += [Fraction(int(top), bottom) for top in (block * column).entries()]
+        return alphas
+
+    def _integer_blocks(self) -> Iterator[tuple[fmpz_mat, list[int]]]:
+        for rows in _row_blocks(self.train):
+            integers, exponents = integer_columns(rows)
+            yield fmpz_mat(len(rows), self._k, integers.ravel().tolist()), exponents
+
+
+def _exact_moments(train: Floats, labels: Labels) -> tuple[fmpz_mat, list[int]]:
+    """Return Z'Z, Z = (X, y, 1), as integers and column exponents: entry * 2^(e_i + e_j)."""
+    k = train.shape[1]
+    total, common, start = fmpz_mat(k + 2, k + 2), [0] * (k + 2), 0
+    for rows in _row_blocks(train):
+        targets = labels[start : start + len(rows)].astype(np.float64)
+        start += len(rows)
+        joined = np.hstack([rows, targets[:, None], np.ones((len(rows), 1))])
+        integers, exponents = integer_columns(joined)
+        matrix = fmpz_mat(len(rows), k + 2, integers.ravel().tolist())
+        lower = [min(pair) for pair in zip(common, exponents, strict=True)]
+        total = _shifted(total, common, lower)
+        total += _shifted(matrix.transpose() * matrix, exponents, lower)
+        common = lower
+    return total, common
+
+
+def _shifted(gram: fmpz_mat, exponents: list[int], lower: list[int]) -> fmpz_mat:
+    """Return the same matrix for smaller column exponents."""
+    shift = [old - new for old, new in zip(exponents, lower, strict=True)]
+    if not any(shift):
+        return gram
+    size = range(len(shift))
+    return fmpz_mat([[gram[i, j] << (shift[i] + shift[j]) for j in size] for i in size])
+
+
+def _row_blocks(rows: Floats) -> Iterator[Floats]:
+    step = max(1, _BLOCK_ENTRIES // rows.shape[1])
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]
+
+
+def _leading(matrix: fmpz_mat, size: int) -> fmpz_mat:
+    return fmpz_mat([[matrix[i, j] for j in range(size)] for i in range(size)])
+
+
+def _column_norms(rows: Floats) -> list[float]:
+    """Return upper bounds on the l1 norms of the columns."""
+    norms = []
+    for column in np.abs(rows).T:
+        try:
+            norms.append(math.nextafter(math.fsum(column), math.inf))
+        except OverflowError:
+            norms.append(math.inf)
+    return norms
+
+
+def _power(exponent: int) -> Fraction:
+    return Fraction(1 << exponent) if exponent >= 0 else Fraction(1, 1 << -exponent)
+
+
+def _half_log2(value: Fraction) -> int:
+    """Return about half the binary logarithm of a positive number (0 for 0)."""
+    if value == 0:
+        return 0
+    return (value.numerator.bit_length() - value.denominator.bit_length()) // 2
+
+
+def _dot(x: list[arb], y: list[arb]) -> arb:
+    total = arb(0)
+    for a, b in zip(x, y, strict=True):
+        total += a * b
+    return total
+
+
+def _to_float(ball: arb) -> float:
+    """Return a float64 near the midpoint; its distance from the ball is bounded by the caller."""
+    return float(ball.mid())
+
+
+def _fmpq(value: Fraction) -> fmpq:
+    return fmpq(fmpz(value.numerator), fmpz(value.denominator))

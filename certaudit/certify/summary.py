@@ -1,0 +1,89 @@
+"""What run.json says of a run: every choice, every assumption, digests, versions, accuracies."""
+
+from __future__ import annotations
+
+import platform
+
+import flint
+import numpy as np
+
+from certaudit import __version__
+from certaudit.certify.label_flip import LabelFlipRun, share_down
+from certaudit.exact import format_rational
+
+__all__ = ["assumptions", "run_summary", "versions"]
+
+
+def run_summary(run: LabelFlipRun, *, source: str, split: str) -> dict[str, object]:
+    """Return run.json as plain JSON values.
+
+    `source` names the data, `split` says in words how rows became training and test rows.
+    """
+    counts, total = run.certified_counts(), len(run.certificates)
+    return {
+        "certaudit": __version__,
+        "format": 1,
+        "noise_model": {"name": "label-flip", "q": format_rational(run.q), "classes": 2},
+        "classifier": "least squares",
+        "vote": "majority",
+        "guarantee": ["kl"],
+        "engine": "rigorous",
+        "ridge": run.ridge.as_json(),
+        "intercept": run.features.intercept,
+        "scale": run.features.scale.as_json(),
+        "assumptions": assumptions(run, split),
+        "source": source,
+        "positive": run.data.positive,
+        "training_points": len(run.data.y_train),
+        "feature_columns": run.features.columns,
+        "test_points": len(run.data.y_test),
+        "certified_points": total,
+        "data": {name: digest.as_json() for name, digest in run.data.digests.items()},
+        "versions": versions(),
+        "accuracy": run.accuracy(),
+        "certified_accuracy": {
+            "kl": {
+                "correct": counts,
+                "of": total,
+                "accuracy": [share_down(count, total) for count in counts],
+            }
+        },
+        "findings": [finding.as_json() for finding in run.findings()],
+    }
+
+
+def assumptions(run: LabelFlipRun, split: str) -> list[dict[str, str]]:
+    """Return what the certificates take as fixed, and whether it is known to read no label.
+
+    `label_free` is "checked" (certaudit computes it without labels), "declared" (a value given
+    by the user), "unknown", or "violated" (it does read the training labels).
+    """
+    ridge = "violated" if run.ridge.reads_labels else "checked"
+    if run.ridge.rule == "given":
+        ridge = "declared"
+    own_split = not split.startswith("given")
+    rows = [
+        ("features", "the arrays given, unchanged when labels are flipped", "unknown"),
+        ("scaling", run.features.scale.rule, "checked"),
+        ("ridge", run.ridge.rule, ridge),
+        ("q", format_rational(run.q), "declared"),
+        ("classes", "2", "declared" if run.data.positive is not None else "checked"),
+        ("split", split, "checked" if own_split else "unknown"),
+        (
+            "order",
+            "the split follows the order of rows" if own_split else "rows may come in any order",
+            "unknown" if own_split else "checked",
+        ),
+    ]
+    return [{"what": what, "value": value, "label_free": state} for what, value, state in rows]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computed the run."""
+    return {
+        "certaudit": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "python-flint": flint.__version__,
+        "flint": flint.__FLINT_VERSION__,
+    }

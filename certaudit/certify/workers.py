@@ -1,0 +1,60 @@
+"""Spread independent test points over processes, results in order, memory bounded."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+__all__ = ["run_in_order"]
+
+X = TypeVar("X")
+Y = TypeVar("Y")
+Z = TypeVar("Z")
+
+_AHEAD = 16
+"""Points in flight for each process: enough to keep it busy, few enough to bound memory."""
+
+_task: Callable[[Any, Any], Any]
+
+
+def run_in_order(
+    task: Callable[[X, Y], Z], items: Iterable[tuple[X, Y]], jobs: int
+) -> Iterator[tuple[X, Y, Z]]:
+    """Yield (x, y, task(x, y)) for each item, in order; with jobs > 1 in that many processes.
+
+    `task` is sent to each process once. Processes are spawned, so a script that asks for more
+    than one job needs the usual `if __name__ == "__main__"`.
+    """
+    if jobs == 1:
+        for x, y in items:
+            yield x, y, task(x, y)
+        return
+    pool = ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(task,)
+    )
+    waiting: deque[tuple[X, Y, Future[Any]]] = deque()
+    try:
+        for x, y in items:
+            waiting.append((x, y, pool.submit(_call, x, y)))
+            if len(waiting) >= _AHEAD * jobs:
+                first, second, result = waiting.popleft()
+                yield first, second, result.result()
+        while waiting:
+            first, second, result = waiting.popleft()
+            yield first, second, result.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start(task: Callable[[Any, Any], Any]) -> None:
+    global _task  # noqa: PLW0603  (a process has one task; sending it with every item costs more)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the pool
+    _task = task
+
+
+def _call(x: object, y: object) -> object:
+    return _task(x, y)

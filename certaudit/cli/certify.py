@@ -1,0 +1,123 @@
+"""`certaudit certify`: from a data set to a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from certaudit.cli.options import available_cores, classifier_options, data_options, load
+from certaudit.cli.output import progress, run_report, show
+
+if TYPE_CHECKING:
+    from certaudit.certify.label_flip import LabelFlipRun
+
+__all__ = ["certify", "certify_to_folder"]
+
+_SMALL = 2_000_000
+
+
+@click.command(short_help="Certify a test set against label flips.")
+@data_options
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="The run folder to write.",
+)
+@classifier_options
+@click.option(
+    "--guarantee",
+    type=click.Choice(["kl", "all"]),
+    default="kl",
+    show_default=True,
+    help="Which radius to prove.",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="First N test points only.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes (default: one a core)."
+)
+def certify(
+    data: Path,
+    label_column: str | None,
+    positive: str | None,
+    test_file: Path | None,
+    output: Path,
+    q: str,
+    ridge: str,
+    scale: str,
+    no_intercept: bool,
+    guarantee: str,
+    limit: int | None,
+    jobs: int | None,
+) -> int:
+    """Certify the test points of DATA against flips of training labels.
+
+    DATA is an .npz file with X_train, y_train, X_test, y_test, or a CSV file with a
+    --label-column. Writes the folder RUN: run.json (every choice, digest and accuracy)
+    and certificates.jsonl (one certificate a line).
+
+    Exits 0 once everything is written.
+    """
+    del guarantee  # kl is the only one so far, and always present
+    run = certify_to_folder(
+        data,
+        output,
+        label_column=label_column,
+        positive=positive,
+        test_file=test_file,
+        q=q,
+        ridge=ridge,
+        scale=scale,
+        intercept=not no_intercept,
+        limit=limit,
+        jobs=jobs,
+    )
+    show(*run_report(run, data.name))
+    click.echo(f"wrote {output}/run.json and {output}/certificates.jsonl", err=True)
+    return 0
+
+
+def certify_to_folder(
+    data: Path,
+    output: Path,
+    *,
+    label_column: str | None = None,
+    positive: str | None = None,
+    test_file: Path | None = None,
+    q: str,
+    ridge: str = "auto",
+    scale: str = "standard",
+    intercept: bool = True,
+    limit: int | None = None,
+    jobs: int | None = None,
+) -> LabelFlipRun:
+    """Certify a data set and write its run folder; raise InputError before any work is lost."""
+    from certaudit.certify.label_flip import certify_data
+    from certaudit.certify.summary import run_summary
+    from certaudit.io.files import check_run_folder, write_run
+    from certaudit.rigorous.radius import check_label_noise
+
+    check_label_noise(q)
+    check_run_folder(output)
+    checked, split = load(data, label_column, positive, test_file)
+    if jobs is None:
+        points = min(limit or len(checked.y_test), len(checked.y_test))
+        jobs = 1 if points * len(checked.y_train) < _SMALL else available_cores()
+    with progress("certifying") as report:
+        run = certify_data(
+            checked,
+            q=q,
+            ridge=ridge,
+            scale=scale,
+            intercept=intercept,
+            limit=limit,
+            jobs=jobs,
+            progress=report,
+        )
+    summary = run_summary(run, source=data.name, split=split)
+    write_run(output, summary, (c.as_json() for c in run.certificates))
+    return run

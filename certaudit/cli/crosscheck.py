@@ -1,0 +1,138 @@
+"""`certaudit crosscheck`: the engines side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from certaudit.cli.exit_codes import Exit
+from certaudit.cli.options import classifier_options, data_options, load
+from certaudit.cli.output import print_json, show, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from certaudit.crosscheck import Comparison
+
+__all__ = ["comparison_report", "crosscheck"]
+
+
+@click.command(short_help="Compare the engines on a sample of test points.")
+@data_options
+@classifier_options
+@click.option("--sample", type=click.IntRange(min=1), default=5, show_default=True, metavar="N")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--digits",
+    type=click.IntRange(20, 1000),
+    default=60,
+    show_default=True,
+    help="Digits of the reference.",
+)
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
+def crosscheck(
+    data: Path,
+    label_column: str | None,
+    positive: str | None,
+    test_file: Path | None,
+    q: str,
+    ridge: str,
+    scale: str,
+    no_intercept: bool,
+    sample: int,
+    seed: int,
+    digits: int,
+    style: str,
+) -> int:
+    """Compare reference, rigorous engine and, up to 20 training points, the exact vote.
+
+    For a random sample of test points of DATA. The papers' output (the sign of the mean
+    score) may differ from the vote: it is shown, and is no contradiction. Exits 1 on a
+    contradiction.
+    """
+    from random import Random
+
+    from certaudit import crosscheck as engine
+
+    checked, _ = load(data, label_column, positive, test_file)
+    total = len(checked.y_test)
+    indices = sorted(Random(seed).sample(range(total), min(sample, total)))  # noqa: S311
+    comparisons = list(
+        engine.crosscheck(
+            checked,
+            indices,
+            q=q,
+            ridge=ridge,
+            scale=scale,
+            intercept=not no_intercept,
+            digits=digits,
+        )
+    )
+    contradicted = sum(bool(comparison.contradictions) for comparison in comparisons)
+    code = Exit.REFUTED if contradicted else Exit.CONFIRMED
+    if style == "json":
+        print_json(
+            {
+                "digits": digits,
+                "seed": seed,
+                "contradictions": contradicted,
+                "points": [comparison.as_json() for comparison in comparisons],
+            }
+        )
+        return code
+    show(*comparison_report(comparisons, digits))
+    return code
+
+
+def comparison_report(comparisons: list[Comparison], digits: int) -> list[RenderableType]:
+    """Return the table of a crosscheck and the lines below it."""
+    import mpmath
+
+    result = table(
+        ">point",
+        "vote",
+        ">sign",
+        ">log_error",
+        ">reference",
+        ">width",
+        ">gap",
+        ">KL",
+        ">ref.",
+    )
+    lines: list[RenderableType] = [result]
+    exact = table(">point", ">prediction", ">exact share of class 1", ">flip sets tried")
+    for comparison in comparisons:
+        c = comparison.certificate
+        result.add_row(
+            str(c.index),
+            f"{c.prediction}{'' if c.decided else ' ?'}",
+            str(comparison.reference_output),
+            "constant" if c.log_error is None else f"{c.log_error:.10g}",
+            "constant"
+            if comparison.reference_log_error is None
+            else mpmath.nstr(comparison.reference_log_error, 10),
+            "" if comparison.width is None else f"{comparison.width:.0e}",
+            "" if comparison.gap is None else f"{comparison.gap:.0e}",
+            str(c.kl_radius),
+            str(comparison.reference_radius),
+        )
+        if comparison.vote_share is not None:
+            exact.add_row(
+                str(c.index),
+                str(c.prediction),
+                f"{float(comparison.vote_share):.12g}",
+                "" if comparison.flips_tried is None else str(comparison.flips_tried),
+            )
+        lines += [f"point {c.index}: CONTRADICTION: {text}" for text in comparison.contradictions]
+    if exact.row_count:
+        lines.append(exact)
+    lines.append(
+        "vote: proven winner (? nothing proven: sign of the mean); sign: the papers' output; "
+        f"log_error: proven bound on ln(1 - p); reference: ln B(t) at {digits} digits; width: of "
+        "the proven enclosure; gap: from the minimum over t; KL, ref.: the radii"
+    )
+    contradicted = sum(bool(c.contradictions) for c in comparisons)
+    lines.append(f"{len(comparisons)} points compared, {contradicted} contradictions")
+    return lines

@@ -1,0 +1,81 @@
+"""`certaudit demo`: the whole chain on real data that comes with the package."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from certaudit.cli.certify import certify_to_folder
+from certaudit.cli.crosscheck import comparison_report
+from certaudit.cli.exit_codes import Exit
+from certaudit.cli.output import run_report, show
+
+__all__ = ["demo"]
+
+_DATA = "breast_cancer.csv"
+_COLUMN, _POSITIVE = "diagnosis", "malignant"
+_Q = "0.1"
+_SAMPLE = (0, 1, 2)
+
+
+@click.command(short_help="Run the whole chain on data that comes with the package.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the results (default: ./certaudit-demo).",
+)
+def demo(output: Path | None) -> int:
+    """Certify the Wisconsin breast cancer data and cross-check three of the certificates.
+
+    Uses no network. Writes the data set and a run folder below DIR.
+    """
+    from importlib.resources import files
+
+    from certaudit.certify.data import LabelledData
+    from certaudit.crosscheck import crosscheck
+    from certaudit.io.datasets import KEYS, read_data_set
+    from certaudit.io.files import write_bytes
+
+    folder = output or _default_folder()
+    _make(folder)
+    data = folder / _DATA
+    write_bytes(data, files("certaudit").joinpath("data", _DATA).read_bytes())
+    run_folder = folder / "run"
+    options = f"--label-column {_COLUMN} --positive {_POSITIVE} --q {_Q}"
+    show(f"$ certaudit certify {data} {options} -o {run_folder}\n")
+    run = certify_to_folder(data, run_folder, q=_Q, label_column=_COLUMN, positive=_POSITIVE)
+    show(*run_report(run, data.name))
+
+    show(f"\n$ certaudit crosscheck {data} {options} --sample {len(_SAMPLE)}\n")
+    raw = read_data_set(data, label_column=_COLUMN)
+    checked = LabelledData.check(*(raw.arrays[key] for key in KEYS), positive=_POSITIVE)
+    comparisons = list(crosscheck(checked, _SAMPLE, q=_Q))
+    show(*comparison_report(comparisons, 60))
+    click.echo(f"wrote {data}, {run_folder}/run.json and {run_folder}/certificates.jsonl", err=True)
+    return Exit.REFUTED if any(c.contradictions for c in comparisons) else Exit.CONFIRMED
+
+
+def _default_folder() -> Path:
+    """Return ./certaudit-demo, or a temporary folder where that cannot be written."""
+    folder = Path("certaudit-demo")
+    try:
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="certaudit-demo-"))
+        click.echo(f"this folder cannot be written to; using {folder}", err=True)
+    return folder
+
+
+def _make(folder: Path) -> None:
+    from certaudit.errors import InputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror or error}") from None

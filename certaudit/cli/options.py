@@ -1,0 +1,91 @@
+"""Options that several commands share, and reading the data set that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from certaudit.certify.data import LabelledData
+
+__all__ = ["available_cores", "classifier_options", "data_options", "load"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def data_options(function: F) -> F:
+    """Add DATA, --label-column, --positive and --test."""
+    for decorate in (
+        click.option(
+            "--test",
+            "test_file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="CSV with the test rows (default: every fifth row of DATA).",
+        ),
+        click.option("--positive", metavar="LABEL", help="The label that becomes 1, others 0."),
+        click.option("--label-column", metavar="NAME", help="The column of a CSV with labels."),
+        click.argument("data", type=click.Path(path_type=Path)),
+    ):
+        function = decorate(function)
+    return function
+
+
+def classifier_options(function: F) -> F:
+    """Add --q, --ridge, --scale and --no-intercept."""
+    for decorate in (
+        click.option("--no-intercept", is_flag=True, help="Fit no free intercept."),
+        click.option(
+            "--scale",
+            type=click.Choice(["standard", "none"]),
+            default="standard",
+            show_default=True,
+            help="Standardise the columns, or take them as they are.",
+        ),
+        click.option(
+            "--ridge",
+            default="auto",
+            show_default=True,
+            metavar="auto|paper|NUMBER",
+            help="The ridge; auto reads no labels, paper does.",
+        ),
+        click.option(
+            "--q",
+            required=True,
+            metavar="Q",
+            help="Probability that a label is flipped, in (0, 1/2): 0.1, 1/3, 1e-12.",
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def load(
+    data: Path, label_column: str | None, positive: str | None, test_file: Path | None
+) -> tuple[LabelledData, str]:
+    """Read and check a data set; return it and how its rows were split.
+
+    Raises InputError, naming the file and the place.
+    """
+    from certaudit.certify.data import LabelledData
+    from certaudit.errors import InputError
+    from certaudit.io.datasets import KEYS, read_data_set
+
+    raw = read_data_set(data, label_column=label_column, test=test_file)
+    try:
+        checked = LabelledData.check(*(raw.arrays[key] for key in KEYS), positive=positive)
+    except InputError as error:
+        raise InputError(f"{data}: {error}") from None
+    return checked, raw.split
+
+
+def available_cores() -> int:
+    """Return how many processors this process may use."""
+    import os
+
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

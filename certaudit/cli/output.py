@@ -1,0 +1,164 @@
+"""What people see: tables that fit 80 columns, a progress bar on terminals only."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+    from certaudit.certify.label_flip import LabelFlipRun
+
+__all__ = [
+    "discard_stdout",
+    "percent",
+    "print_json",
+    "progress",
+    "run_report",
+    "shorten",
+    "show",
+    "table",
+]
+
+_WIDTH = 80
+
+
+def _console(*, err: bool = False) -> Console:
+    from rich.console import Console
+
+    class QuietConsole(Console):
+        """A console whose reader may leave: the command goes on, its exit code stays true."""
+
+        def on_broken_pipe(self) -> None:
+            discard_stdout()
+
+    console = QuietConsole(stderr=err, highlight=False)
+    if console.width > _WIDTH:
+        console = QuietConsole(stderr=err, highlight=False, width=_WIDTH)
+    return console
+
+
+def discard_stdout() -> None:
+    """Send what is still printed on stdout nowhere: its reader has left."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def show(*parts: RenderableType) -> None:
+    """Print tables and lines on stdout; text is printed as it is, wrapped at words."""
+    console = _console()
+    for part in parts:
+        console.print(part, markup=False, emoji=False)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document on stdout."""
+    try:
+        sys.stdout.write(json.dumps(value, allow_nan=False, indent=1) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_stdout()
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """Return an empty table; a column name that starts with ">" is aligned right."""
+    from rich import box
+    from rich.table import Table
+
+    result = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        right = column.startswith(">")
+        result.add_column(column.lstrip(">"), justify="right" if right else "left")
+    return result
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function (done, total) that moves a bar on stderr, if that is a terminal."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    terminal = sys.stderr.isatty()
+    with Progress(
+        *columns, console=_console(err=True), transient=True, disable=not terminal
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def percent(hits: int, total: int) -> str:
+    """Return hits/total in percent, rounded down to two decimals."""
+    cents = hits * 10_000 // total
+    return f"{cents // 100}.{cents % 100:02} %"
+
+
+def shorten(text: str, width: int) -> str:
+    """Return text cut to a width, the cut marked."""
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def _rational(value: Fraction) -> str:
+    from certaudit.exact import format_rational
+
+    return shorten(format_rational(value), 24)
+
+
+def run_report(run: LabelFlipRun, source: str) -> list[RenderableType]:
+    """Return what `certify` prints: the setting, accuracies, certified accuracy, findings."""
+    points, total = run.certificates, len(run.certificates)
+    n = len(run.data.y_train)
+    setting = table("setting", "")
+    setting.add_row("data", shorten(source, 60))
+    setting.add_row("training set", f"{n} points, {run.features.columns} feature columns")
+    setting.add_row("test points certified", f"{total} of {len(run.data.y_test)}")
+    setting.add_row("label noise", f"q = {_rational(run.q)}")
+    intercept = "free intercept" if run.features.intercept else "no intercept"
+    setting.add_row(
+        "classifier",
+        f"least squares, ridge {float(run.ridge.value):.6g} ({run.ridge.rule}), {intercept}",
+    )
+
+    right = [c for c in points if c.prediction == c.label]
+    accuracy = table("accuracy", ">points", ">share")
+    for name, hits in (
+        ("smoothed classifier", len(right)),
+        ("  right and proven to be the vote", sum(c.decided for c in right)),
+        ("without noise (q = 0)", sum(c.unsmoothed == c.label for c in points)),
+        ("always class 0", sum(c.label == 0 for c in points)),
+        ("always class 1", sum(c.label == 1 for c in points)),
+    ):
+        accuracy.add_row(name, str(hits), percent(hits, total))
+
+    counts = run.certified_counts()
+    certified = table(">label flips", ">of training set", ">points certified", ">share")
+    for r in _selected_radii(len(counts) - 1):
+        certified.add_row(str(r), percent(r, n), str(counts[r]), percent(counts[r], total))
+    radii = sorted(c.kl_radius for c in right)
+    lines: list[RenderableType] = [setting, accuracy, certified]
+    if radii:
+        median = Fraction(radii[(len(radii) - 1) // 2] + radii[len(radii) // 2], 2)
+        lines.append(f"median KL radius of the points classified right: {float(median):g}")
+    lines += [f"{f.kind.code} {f.kind.name}: {f.message}" for f in run.findings()]
+    return lines
+
+
+def _selected_radii(largest: int) -> list[int]:
+    """Return at most twelve radii from 0 to the largest, in steps of 1, 2 or 5 times 10^k."""
+    steps = (digit * 10**power for power in count() for digit in (1, 2, 5))
+    step = next(step for step in steps if largest <= 10 * step)
+    return sorted({*range(0, largest + 1, step), largest})

@@ -1,0 +1,193 @@
+"""The same certificates from separate transcriptions, side by side: they have to agree.
+
+For a sample of test points: the rigorous engine (balls), the reference (mpmath, from X on), and,
+where 2^n noisy labellings can be enumerated, the vote itself and brute-force flips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import combinations
+from math import comb
+
+import mpmath
+from mpmath import mpf
+
+from certaudit.certify.data import LabelledData
+from certaudit.certify.label_flip import Bound, Certificate, certify_points, fit
+from certaudit.certify.least_squares import SolvedPoint
+from certaudit.exact import Enclosure, Number
+from certaudit.reference.least_squares import alpha_vectors, exact_alpha
+from certaudit.reference.radius import kl_radius_from_log_error, number
+from certaudit.reference.tail import log_chernoff, log_chernoff_slope
+from certaudit.reference.vote import MAX_ENUMERATED, hard_vote, noisy_score_vote
+
+__all__ = ["Comparison", "crosscheck"]
+
+_GUARD_DIGITS = 40
+_MAX_BRUTE_FORCE = 1 << 21
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One test point, seen by each engine.
+
+    `reference_log_error` is the reference's ln B(t) at the certificate's t, `enclosure` the
+    rigorous engine's, `gap` the reference's estimate of ln B(t) - min ln B (half the squared Newton
+    decrement). `vote_share` is the exact G of Definition 1, `flips_tried` how many sets of at most
+    `radius` flips were tried by brute force: both None where n is too large.
+    """
+
+    certificate: Certificate
+    enclosure: Enclosure | None
+    reference_log_error: mpf | None
+    reference_radius: int
+    reference_output: int
+    gap: float | None
+    vote_share: Fraction | None
+    flips_tried: int | None
+    contradictions: tuple[str, ...] = field(default=())
+
+    @property
+    def width(self) -> float | None:
+        """The width of the rigorous enclosure of ln B(t)."""
+        return None if self.enclosure is None else float(2 * self.enclosure.rad)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the comparison as plain JSON values; the reference in decimal text."""
+        certificate = self.certificate.as_json()
+        return {
+            "index": certificate.pop("index"),
+            "rigorous": {
+                **certificate,
+                "enclosure": None if self.enclosure is None else self.enclosure.to_wire(),
+            },
+            "reference": {
+                "log_error": None
+                if self.reference_log_error is None
+                else mpmath.nstr(self.reference_log_error, mpmath.mp.dps),
+                "radius": {"kl": self.reference_radius},
+                "paper_output": self.reference_output,
+            },
+            "gap": self.gap,
+            "vote_share": None if self.vote_share is None else str(self.vote_share),
+            "flips_tried": self.flips_tried,
+            "contradictions": list(self.contradictions),
+        }
+
+
+def crosscheck(
+    data: LabelledData,
+    indices: Sequence[int],
+    *,
+    q: Number,
+    ridge: str = "auto",
+    scale: str = "standard",
+    intercept: bool = True,
+    digits: int = 60,
+) -> Iterator[Comparison]:
+    """Yield a Comparison for each test point named; the reference works with `digits` digits.
+
+    The scaled features and the ridge are shared: they are inputs, exact by definition.
+
+    Raises InputError as certify_label_flip does.
+    """
+    rate, features, chosen, model = fit(data, q=q, ridge=ridge, scale=scale, intercept=intercept)
+    found = list(certify_points(model, data, rate, indices))
+    rows, tests = features.train.tolist(), features.test[list(indices)].tolist()
+    labels = data.y_train.tolist()
+    small = len(labels) <= MAX_ENUMERATED
+    exact = exact_alpha(rows, tests, chosen.value, intercept=intercept) if small else None
+    with mpmath.workdps(digits + _GUARD_DIGITS):
+        alphas = alpha_vectors(rows, tests, chosen.value, intercept=intercept)
+    for place, ((point, bound, certificate), alpha) in enumerate(zip(found, alphas, strict=True)):
+        with mpmath.workdps(digits):
+            yield _compare(
+                point,
+                bound,
+                certificate,
+                alpha,
+                None if exact is None else exact[place],
+                labels,
+                rate,
+            )
+
+
+def _compare(
+    point: SolvedPoint,
+    bound: Bound,
+    certificate: Certificate,
+    alpha: list[mpf],
+    exact: list[Fraction] | None,
+    labels: list[int],
+    q: Fraction,
+) -> Comparison:
+    wrong: list[str] = []
+    tiny = mpf(10) ** (10 - mpmath.mp.dps)
+    mean = mpmath.fsum(a * number(1 - q if y else q) for a, y in zip(alpha, labels, strict=True))
+    output = int(mean >= mpf(1) / 2)
+    if abs(mean - mpf(1) / 2) > tiny and output != certificate.mean_prediction:
+        wrong.append("the sign of the mean score differs")
+    if point.alpha_error is not None:
+        distance = mpmath.fsum(abs(a - b) for a, b in zip(alpha, point.alpha.tolist(), strict=True))
+        if distance > number(point.alpha_error) + tiny:
+            wrong.append("alpha lies outside its error bound")
+    if certificate.constant:
+        most = mpmath.fsum(max(a, 0) for a in alpha)
+        if most >= mpf(1) / 2:
+            wrong.append("the vote is not constant")
+        share, tried = _brute_force(certificate, exact, labels, q, wrong)
+        radius = len(labels)
+        return Comparison(certificate, None, None, radius, output, None, share, tried, tuple(wrong))
+    t = number(Fraction(bound.t))
+    log_error = log_chernoff(t, alpha, labels, q)
+    slack = tiny * (1 + abs(log_error))
+    enclosure = bound.log_error
+    low, high = number(enclosure.lower) - slack, number(enclosure.upper) + slack
+    if not low <= log_error <= high:
+        wrong.append("ln B(t) lies outside its enclosure")
+    # ln(1 - p) <= 0 whatever B(t) is, so a bound of 0 is never too low.
+    if mpf(certificate.log_error or 0) + slack < min(log_error, mpf(0)):
+        wrong.append("log_error is below ln B(t)")
+    radius = min(kl_radius_from_log_error(log_error, q), len(labels))
+    if certificate.kl_radius > radius:
+        wrong.append("the radius exceeds the reference's")
+    slope, curvature = log_chernoff_slope(t, alpha, labels, q)
+    gap = float(slope**2 / (2 * curvature)) if curvature > 0 else 0.0
+    share, tried = _brute_force(certificate, exact, labels, q, wrong)
+    return Comparison(
+        certificate, enclosure, log_error, radius, output, gap, share, tried, tuple(wrong)
+    )
+
+
+def _brute_force(
+    certificate: Certificate,
+    alpha: list[Fraction] | None,
+    labels: list[int],
+    q: Fraction,
+    wrong: list[str],
+) -> tuple[Fraction | None, int | None]:
+    """Compare with the vote by enumeration, and with the votes of flipped training sets."""
+    if alpha is None:
+        return None, None
+    share = noisy_score_vote(alpha, labels, q)
+    if not certificate.decided:
+        return share, None
+    if hard_vote(share) != certificate.prediction:
+        wrong.append("the prediction is not the vote winner")
+    winner = share if certificate.prediction == 1 else 1 - share
+    if Fraction(certificate.p_lower) > winner:
+        wrong.append("p_lower exceeds the vote share")
+    n = len(labels)
+    sets = sum(comb(n, size) for size in range(1, certificate.kl_radius + 1))
+    if sets << n > _MAX_BRUTE_FORCE:
+        return share, None
+    for size in range(1, certificate.kl_radius + 1):
+        for flips in combinations(range(n), size):
+            flipped = [1 - y if i in flips else y for i, y in enumerate(labels)]
+            if hard_vote(noisy_score_vote(alpha, flipped, q)) != certificate.prediction:
+                wrong.append(f"flipping labels {list(flips)} changes the vote")
+                return share, sets
+    return share, sets

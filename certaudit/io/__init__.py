@@ -1,0 +1,1 @@
+"""Readers and writers: data sets, run folders. Reading never executes or unpickles anything."""

@@ -1,0 +1,193 @@
+"""Read data sets: .npz with X_train, y_train, X_test, y_test, or CSV with a label column."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certaudit.errors import InputError
+
+__all__ = ["KEYS", "MAX_BYTES", "RawDataSet", "read_data_set"]
+
+KEYS = ("X_train", "y_train", "X_test", "y_test")
+MAX_BYTES = 1 << 34
+"""Largest array, uncompressed, that is read from an .npz file."""
+
+_EVERY = 5
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_UNREADABLE = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    SyntaxError,
+    TokenError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class RawDataSet:
+    """The four arrays as they were read, and in words how rows were split into train and test."""
+
+    arrays: dict[str, NDArray[Any]]
+    split: str
+
+
+def read_data_set(
+    path: Path, *, label_column: str | None = None, test: Path | None = None
+) -> RawDataSet:
+    """Read `path`, by its content: an .npz archive, else CSV (which needs `label_column`).
+
+    In a CSV every other column is a finite decimal number. `test` is a second CSV with the test
+    rows; without it every fifth row (4, 9, 14, ...) is a test row: a split that reads no labels.
+
+    Raises InputError, naming the file and the place in it.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(6)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    if magic[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        if label_column is not None or test is not None:
+            raise InputError(f"{path}: --label-column and --test are for CSV files, this is .npz")
+        return RawDataSet(_read_npz(path), "given: separate training and test arrays")
+    if magic == b"\x93NUMPY":
+        raise InputError(f"{path}: a single .npy array; four are needed, in one .npz file")
+    if path.suffix.lower() == ".npz":
+        raise InputError(f"{path}: not an .npz file (truncated, or another format)")
+    if label_column is None:
+        raise InputError(f"{path}: not an .npz file; if it is CSV, name its --label-column")
+    names, features, labels = _read_csv(path, label_column)
+    if test is not None:
+        test_names, test_features, test_labels = _read_csv(test, label_column)
+        if test_names != names:
+            raise InputError(f"{test}: its columns are not those of {path}, in the same order")
+        arrays = (features, labels, test_features, test_labels)
+        return RawDataSet(dict(zip(KEYS, arrays, strict=True)), "given: a separate test file")
+    held_out = np.arange(len(labels)) % _EVERY == _EVERY - 1
+    if not held_out.any():
+        raise InputError(
+            f"{path}: {len(labels)} rows; at least {_EVERY} are needed, or --test FILE"
+        )
+    arrays = (features[~held_out], labels[~held_out], features[held_out], labels[held_out])
+    return RawDataSet(dict(zip(KEYS, arrays, strict=True)), "every fifth row is a test row")
+
+
+def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {info.filename: info.file_size for info in archive.infolist()}
+    except _UNREADABLE as error:
+        raise InputError(f"{path}: not a readable .npz file ({_why(error)})") from None
+    missing = [key for key in KEYS if f"{key}.npy" not in sizes]
+    if missing:
+        raise InputError(f"{path}: no array {', '.join(missing)} (needed: {', '.join(KEYS)})")
+    arrays = {}
+    for key in KEYS:
+        if sizes[f"{key}.npy"] > MAX_BYTES:
+            raise InputError(f"{path}: {key} has more than {MAX_BYTES} bytes")
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays[key] = np.asarray(archive[key])
+        except _UNREADABLE as error:
+            raise InputError(f"{path}: {key} cannot be read ({_why(error)})") from None
+        if arrays[key].dtype.hasobject:
+            raise InputError(f"{path}: {key} is an object array")
+    return arrays
+
+
+def _why(error: Exception) -> str:
+    """Return the first line of what a library said, without its length."""
+    text = str(error).strip() or type(error).__name__
+    first = text.splitlines()[0]
+    return first if len(first) <= 100 else first[:97] + "..."
+
+
+def _read_csv(
+    path: Path, label_column: str
+) -> tuple[list[str], NDArray[np.float64], NDArray[np.str_]]:
+    rows = _csv_rows(path)
+    try:
+        names = next(rows)[1]
+    except StopIteration:
+        raise InputError(f"{path}: empty") from None
+    if names.count(label_column) != 1:
+        count = "no" if label_column not in names else "more than one"
+        shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        raise InputError(f"{path}: {count} column {label_column!r} (columns: {shown})")
+    at = names.index(label_column)
+    features, labels = [], []
+    for line, fields in rows:
+        if len(fields) != len(names):
+            raise InputError(
+                f"{path}, line {line}: {len(fields)} fields where the header has {len(names)}"
+            )
+        labels.append(fields[at].strip())
+        if not labels[-1]:
+            raise InputError(f"{path}, line {line}: no label in column {label_column!r}")
+        features.append(
+            [
+                _number(field, path, line, name)
+                for i, (field, name) in enumerate(zip(fields, names, strict=True))
+                if i != at
+            ]
+        )
+    if not labels:
+        raise InputError(f"{path}: a header but no rows")
+    others = names[:at] + names[at + 1 :]
+    matrix = np.asarray(features, dtype=np.float64).reshape(len(labels), len(others))
+    return others, matrix, _plain_labels(labels)
+
+
+def _number(field: str, path: Path, line: int, name: str) -> float:
+    text = field.strip()
+    if _NUMBER.fullmatch(text):
+        value = float(text)
+        if math.isfinite(value):
+            return value
+    shown = repr(text if len(text) <= 30 else text[:27] + "...")
+    raise InputError(f"{path}, line {line}, column {name!r}: {shown} is not a finite number")
+
+
+def _plain_labels(labels: list[str]) -> NDArray[Any]:
+    """Return labels as int64 where all are written as small integers, else as text."""
+    if all(re.fullmatch(r"-?[0-9]{1,9}", label) for label in labels):
+        return np.asarray([int(label) for label in labels], dtype=np.int64)
+    return np.asarray(labels, dtype=np.str_)
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            for fields in reader:
+                if fields:
+                    yield reader.line_num, fields
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except csv.Error as error:
+        raise InputError(f"{path}: not readable as CSV ({error})") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None

@@ -1,0 +1,130 @@
+"""Files and run folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from certaudit.errors import InputError
+
+__all__ = ["CERTIFICATES", "RUN", "check_run_folder", "write_bytes", "write_run"]
+
+RUN = "run.json"
+CERTIFICATES = "certificates.jsonl"
+_OURS = frozenset({RUN, CERTIFICATES})
+
+
+def check_run_folder(folder: Path) -> None:
+    """Refuse a run folder that cannot be written, before any work is done.
+
+    An existing folder is replaced only if it is a run (it has a run.json) and holds nothing else.
+
+    Raises InputError, saying what is in the way.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise InputError(f"{folder}: exists and is not a folder")
+    if folder.exists():
+        names = sorted(entry.name for entry in folder.iterdir())
+        if RUN not in names:
+            raise InputError(f"{folder}: exists and is not a run (no {RUN}); it is left alone")
+        foreign = [name for name in names if name not in _OURS]
+        if foreign:
+            raise InputError(f"{folder}: holds {foreign[0]!r}, not of a run; it is left alone")
+    parent = folder.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: {parent} cannot be written to")
+
+
+def write_run(
+    folder: Path, run: Mapping[str, object], certificates: Iterable[Mapping[str, object]]
+) -> None:
+    """Write run.json and certificates.jsonl (one JSON object a line) as a folder.
+
+    It is built under a temporary name beside its place and renamed, so that it is there whole
+    or not at all. An earlier run of that name is replaced.
+
+    Raises InputError as check_run_folder does, and where the system refuses to write.
+    """
+    check_run_folder(folder)
+    final = folder.absolute()
+    building: Path | None = None
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
+        _write_synced(building / RUN, [_line(run, indent=1)])
+        _write_synced(building / CERTIFICATES, (_line(record) for record in certificates))
+        building.chmod(0o755)
+        _sync_folder(building)
+        _swap(building, final)
+        _sync_folder(final.parent)
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror or error}") from None
+    finally:
+        if building is not None and building.exists():
+            shutil.rmtree(building, ignore_errors=True)
+
+
+def _swap(building: Path, final: Path) -> None:
+    if not final.exists():
+        building.rename(final)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{final.name}.old.", dir=final.parent))
+    final.rename(aside / "run")
+    try:
+        building.rename(final)
+    except OSError:
+        (aside / "run").rename(final)
+        aside.rmdir()
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, replacing an earlier one.
+
+    Raises InputError where the system refuses.
+    """
+    final = path.absolute()
+    building: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{final.name}.", dir=final.parent)
+        building = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        building.chmod(0o644)
+        building.replace(final)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    finally:
+        if building is not None:
+            building.unlink(missing_ok=True)
+
+
+def _line(record: Mapping[str, object], indent: int | None = None) -> str:
+    return json.dumps(record, allow_nan=False, indent=indent) + "\n"
+
+
+def _write_synced(path: Path, lines: Iterable[str]) -> None:
+    with path.open("w", encoding="ascii", newline="\n") as file:
+        file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    # Not every file system lets a folder be synced; the files themselves are.
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

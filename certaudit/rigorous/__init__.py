@@ -1,0 +1,1 @@
+"""The engine every verdict rests on: balls (FLINT/Arb) and integer decisions."""

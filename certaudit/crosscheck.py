@@ -18,8 +18,9 @@ from mpmath import mpf
 from certaudit.certify.data import LabelledData
 from certaudit.certify.label_flip import Bound, Certificate, certify_points, fit
 from certaudit.certify.least_squares import SolvedPoint
+from certaudit.errors import InputError
 from certaudit.exact import Enclosure, Number
-from certaudit.reference.least_squares import alpha_vectors, exact_alpha
+from certaudit.reference.least_squares import alpha_vector, exact_alpha, normal_matrix, weights
 from certaudit.reference.radius import kl_radius_from_log_error, number
 from certaudit.reference.tail import log_chernoff, log_chernoff_slope
 from certaudit.reference.vote import MAX_ENUMERATED, hard_vote, noisy_score_vote
@@ -27,6 +28,7 @@ from certaudit.reference.vote import MAX_ENUMERATED, hard_vote, noisy_score_vote
 __all__ = ["Comparison", "crosscheck"]
 
 _GUARD_DIGITS = 40
+_MAX_GUARD_DIGITS = 40 << 10
 _MAX_BRUTE_FORCE = 1 << 21
 
 
@@ -100,9 +102,11 @@ def crosscheck(
     labels = data.y_train.tolist()
     small = len(labels) <= MAX_ENUMERATED
     exact = exact_alpha(rows, tests, chosen.value, intercept=intercept) if small else None
-    with mpmath.workdps(digits + _GUARD_DIGITS):
-        alphas = alpha_vectors(rows, tests, chosen.value, intercept=intercept)
-    for place, ((point, bound, certificate), alpha) in enumerate(zip(found, alphas, strict=True)):
+    matrix = normal_matrix(rows, chosen.value, intercept=intercept)
+    solved, working = _weights(matrix, tests, digits)
+    for place, ((point, bound, certificate), w) in enumerate(zip(found, solved, strict=True)):
+        with mpmath.workdps(working):
+            alpha = alpha_vector(rows, w)
         with mpmath.workdps(digits):
             yield _compare(
                 point,
@@ -113,6 +117,37 @@ def crosscheck(
                 labels,
                 rate,
             )
+
+
+def _weights(
+    matrix: list[list[Fraction]], tests: list[list[float]], digits: int
+) -> tuple[list[tuple[mpf, ...]], int]:
+    """Return the reference's weights and the working digits at which they are accepted.
+
+    Accepted when twice the guard digits change no weight of a test point by more than
+    10^-digits of its largest: on ill-conditioned data a fixed precision would report
+    contradictions of its own making.
+
+    Raises InputError where no precision tried is enough.
+    """
+    guard, previous = _GUARD_DIGITS, None
+    while guard <= _MAX_GUARD_DIGITS:
+        with mpmath.workdps(digits + guard):
+            try:
+                found = weights(matrix, tests)
+            except ZeroDivisionError:
+                found = None
+            if previous is not None and found is not None and _agree(previous, found, digits):
+                return found, digits + guard
+        previous, guard = found, 2 * guard
+    raise InputError("crosscheck: X'X + ridge is too ill-conditioned for the reference")
+
+
+def _agree(before: list[tuple[mpf, ...]], after: list[tuple[mpf, ...]], digits: int) -> bool:
+    return all(
+        max(abs(a - b) for a, b in zip(x, y, strict=True)) <= max(map(abs, y)) / mpf(10) ** digits
+        for x, y in zip(before, after, strict=True)
+    )
 
 
 def _compare(

@@ -193,7 +193,7 @@ def json_down(value: Fraction) -> float:
 
 def json_up(value: Fraction) -> float:
     """Return a float64 >= value whose shortest decimal spelling is >= value as well."""
-    return -json_down(-value)
+    return -json_down(-value) + 0.0  # never -0.0
 
 
 @dataclass(frozen=True, slots=True)

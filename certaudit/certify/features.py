@@ -87,8 +87,9 @@ def _standardise(x_train: Floats, x_test: Floats) -> tuple[Scale, Floats, Floats
         mean, deviation = train.mean(axis=0), train.std(axis=0)
         train = (train - mean) / deviation
         test = (test - mean) / deviation
+    usable = np.isfinite(mean) & np.isfinite(deviation) & (deviation > 0)
     for rows, name in ((train, "X_train"), (test, "X_test")):
-        bad = ~np.isfinite(rows).all(axis=0)
+        bad = ~(usable & np.isfinite(rows).all(axis=0))
         if bad.any():
             column = int(kept[np.flatnonzero(bad)[0]])
             raise InputError(

@@ -38,6 +38,7 @@ __all__ = [
 _HALF = Fraction(1, 2)
 _WIDTH = Fraction(1, 256)
 """An enclosure of ln B(t) wider than this is computed again from more precise alphas."""
+_FIRST_ACCURACY, _MAX_ACCURACY = 128, 1 << 16
 _SEARCH_GAP = 2.0**-10
 """The search for t ends when ln B(t) is this close to its minimum, in nats."""
 
@@ -333,29 +334,33 @@ def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> fl
     Convex in |t|: Newton's method inside a bracket. Where the infimum lies at infinity (a score
     that ties with 1/2), |t| stops where every exponential has vanished.
     """
+    used = alpha != 0
+    alpha, ones = alpha[used], labels[used] == 1
+    if not alpha.size:
+        return 0.0
+    # In units of the largest weight, rounded to a power of two, nothing overflows when squared,
+    # and the division is exact.
+    unit = 2.0 ** (math.frexp(float(np.abs(alpha).max()))[1] - 1)
+    alpha = alpha / unit
     weights = np.abs(alpha)
-    used = weights > 0
     worst_is_one = alpha < 0 if direction > 0 else alpha > 0
-    weights = weights[used]
-    # ln(a/(1-a)) is +-logit, minus for those whose worst value takes a flip.
+    gap = -direction * math.fsum([*alpha[worst_is_one].tolist(), -0.5 / unit])
+    # ln(a/(1-a)): the worst value takes a flip (a = q) where it is not the label.
     with ctx.workprec(64):
         logit = float((to_ball(1 - q) / to_ball(q)).log())
-    flipped = worst_is_one[used] != (labels[used] == 1)
-    logits = np.where(flipped, -logit, logit)
-    extremes = np.where(worst_is_one, alpha, 0.0)
-    gap = 0.5 - math.fsum(extremes) if direction > 0 else math.fsum(extremes) - 0.5
+    logits = np.where(worst_is_one == ones, logit, -logit)
 
     def slope(size: float) -> tuple[float, float]:
-        """Return the first and second derivative of ln B at |t| = size."""
+        """Return the first and second derivative of ln B at |t| = size / unit."""
         with np.errstate(over="ignore", under="ignore"):
             share = 1.0 / (1.0 + np.exp(size * weights + logits))
-        terms = weights * share
-        # Sums, not dot products: BLAS would wake its threads for each, and workers would wait.
-        return gap - float(terms.sum()), float((weights * terms * (1.0 - share)).sum())
+            terms = weights * share
+            # Sums, not dot products: BLAS would wake its threads, and other processes wait.
+            return gap - float(terms.sum()), float((weights * terms * (1.0 - share)).sum())
 
-    if not weights.size or slope(0.0)[0] >= 0:
+    if slope(0.0)[0] >= 0:
         return 0.0
-    ceiling = min(800.0 / float(weights.min()), 1e300)
+    ceiling = min((800.0 + logit) / float(weights.min()), 1e300)
     low, high, size = 0.0, math.inf, 0.0
     for _ in range(400):
         first, second = slope(size)
@@ -374,7 +379,7 @@ def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> fl
         elif math.isinf(high):
             step = min(step, ceiling)
         size = step
-    return direction * size
+    return direction * (size / unit)
 
 
 class _Bounder:
@@ -390,7 +395,7 @@ class _Bounder:
         if point.alpha_error is None:
             return None
         t = chernoff_t(point.alpha, self.labels, self.q, _direction(facts))
-        if abs(Fraction(t)) * point.alpha_error > _WIDTH / 4:
+        if not _is_precise(t, point.alpha, point.alpha_error):
             return None
         zeros, ones = point.alpha[~self.ones].tolist(), point.alpha[self.ones].tolist()
         bound = log_error_bound(t, zeros, ones, self.q, alpha_error=point.alpha_error)
@@ -410,25 +415,39 @@ def bound_from_balls(
 
     Proof: `proofs/chernoff.md`.
     """
-    bits = 128
-    while bits <= 1 << 14:
+    accuracy = _FIRST_ACCURACY
+    while accuracy <= _MAX_ACCURACY:
         try:
-            balls = model.alpha_balls(index, bits)
+            bound = _bound_from_balls(model.alpha_balls(index, accuracy), facts, labels, q)
         except Undecided:
             break
-        middle = np.array([float(ball.mid()) for ball in balls])
-        if np.isfinite(middle).all():
-            t = chernoff_t(middle, labels, q, _direction(facts))
-            zeros: list[float | arb] = [b for b, y in zip(balls, labels, strict=True) if y == 0]
-            ones: list[float | arb] = [b for b, y in zip(balls, labels, strict=True) if y == 1]
-            try:
-                bound = log_error_bound(t, zeros, ones, q)
-            except Undecided:
-                bound = None
-            if bound is not None and bound.rad <= _WIDTH:
-                return Bound(t, bound)
-        bits *= 2
+        if bound is not None:
+            return bound
+        accuracy *= 2
     return Bound(0.0, Enclosure(0, 0, 0, 0))
+
+
+def _bound_from_balls(balls: list[arb], facts: Facts, labels: Labels, q: Fraction) -> Bound | None:
+    """Return the bound, None where the balls are too wide."""
+    middle = np.array([float(ball.mid()) for ball in balls])
+    if not np.isfinite(middle).all():
+        return None
+    t = chernoff_t(middle, labels, q, _direction(facts))
+    if not _is_precise(t, middle, sum((from_ball(ball).rad for ball in balls), Fraction(0))):
+        return None
+    zeros: list[float | arb] = [ball for ball, y in zip(balls, labels, strict=True) if y == 0]
+    ones: list[float | arb] = [ball for ball, y in zip(balls, labels, strict=True) if y == 1]
+    bound = log_error_bound(t, zeros, ones, q)
+    return Bound(t, bound) if bound.rad <= _WIDTH else None
+
+
+def _is_precise(t: float, alpha: Floats, error: Fraction) -> bool:
+    """Return whether an l1 error of alpha costs little at t, and could not have misled the search.
+
+    Decides only how much work is done: any t and any enclosure of alpha are sound.
+    """
+    largest = Fraction(float(np.abs(alpha).max()))
+    return abs(Fraction(t)) * error <= _WIDTH / 4 and error <= largest / (1 << 20)
 
 
 def _certificate(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -25,9 +26,9 @@ from certaudit.rigorous.balls import from_ball, to_ball, upper_bound
 __all__ = ["LeastSquares", "SolvedPoint", "integer_columns"]
 
 _UNIT = Fraction(1, 1 << 53)
-_FIRST_BITS = 128
-_MAX_SOLVE_BITS = 1 << 16
-_INVERSE_ACCURACY = 80
+_ACCURACY = 80
+"""Bits to which the inverse is enclosed for the float product; more where that fails."""
+_MAX_SOLVE_BITS = 1 << 18
 _BLOCK_ENTRIES = 1 << 18
 _ALPHA_ENTRIES = 1 << 22
 # Products and sums below the normal range may be flushed to zero, inputs too: each of the k terms
@@ -100,8 +101,7 @@ class LeastSquares:
         # Powers of two that bring the diagonal near 1: exact, and balls lose little in the solve.
         self._scale = [-_half_log2(self._diagonal(j)) for j in range(self._k)]
         self._column_norms = _column_norms(train)
-        self._inverses: dict[int, arb_mat] = {}
-        self._bits = _FIRST_BITS
+        self._inverses: dict[int, tuple[arb_mat, int]] = {}
 
     def _entry(self, i: int, j: int) -> Fraction:
         """Return entry (i, j) of X'X + ridge D, exactly; columns k, k+1 are X'y, X'1."""
@@ -112,39 +112,36 @@ class LeastSquares:
     def _diagonal(self, j: int) -> Fraction:
         return self._entry(j, j)
 
-    def _inverse(self, bits: int) -> arb_mat:
-        """Return an enclosure of (S A S)^-1, A = X'X + ridge D, S the diagonal of 2^scale."""
-        if bits not in self._inverses:
-            k, scale = self._k, self._scale
-            with ctx.workprec(bits):
-                entries = [
-                    to_ball(self._entry(i, j) * _power(scale[i] + scale[j]))
-                    for i in range(k)
-                    for j in range(k)
-                ]
-                self._inverses[bits] = arb_mat(k, k, entries).inv()
-        return self._inverses[bits]
+    def _inverse(self, accuracy: int) -> tuple[arb_mat, int]:
+        """Return an enclosure of (S A S)^-1, A = X'X + ridge D, and the precision it took.
 
-    def _accurate_inverse(self, bits: int) -> tuple[arb_mat, int]:
-        """Return an inverse whose radii are small next to its entries, and its precision."""
-        while bits <= _MAX_SOLVE_BITS:
-            try:
-                inverse = self._inverse(bits)
-            except ZeroDivisionError:
-                bits *= 2
-                continue
-            entries = inverse.entries()
-            if all(entry.is_finite() for entry in entries):
-                size = max(upper_bound(abs(entry)) for entry in entries)
-                spread = max(from_ball(entry).rad for entry in entries)
-                if spread * (1 << _INVERSE_ACCURACY) <= size:
-                    return inverse, bits
+        S is the diagonal of 2^scale. Every radius is at most 2^-accuracy of the largest entry.
+        """
+        bits = 2 * max(accuracy, _ACCURACY)
+        while accuracy not in self._inverses:
+            if bits > _MAX_SOLVE_BITS:
+                raise Undecided(
+                    f"least squares: X'X + ridge is not inverted at {_MAX_SOLVE_BITS} bits"
+                )
+            with ctx.workprec(bits), suppress(ZeroDivisionError):
+                inverse = self._equilibrated().inv()
+                if _is_accurate(inverse, accuracy):
+                    self._inverses[accuracy] = inverse, bits
             bits *= 2
-        raise Undecided(f"least squares: X'X + ridge not inverted at {_MAX_SOLVE_BITS} bits")
+        return self._inverses[accuracy]
 
-    def _weights(self, indices: Sequence[int], bits: int) -> tuple[list[list[arb]], int]:
-        """Return, for each test point, an enclosure of w = A^-1 h (k balls)."""
-        inverse, bits = self._accurate_inverse(bits)
+    def _equilibrated(self) -> arb_mat:
+        k, scale = self._k, self._scale
+        entries = [
+            to_ball(self._entry(i, j) * _power(scale[i] + scale[j]))
+            for i in range(k)
+            for j in range(k)
+        ]
+        return arb_mat(k, k, entries)
+
+    def _weights(self, indices: Sequence[int], accuracy: int) -> tuple[list[list[arb]], int]:
+        """Return, for each test point, an enclosure of w = A^-1 h (k balls), and the precision."""
+        inverse, bits = self._inverse(accuracy)
         k, scale = self._k, self._scale
         with ctx.workprec(bits):
             factors = [to_ball(_power(exponent)) for exponent in scale]
@@ -165,8 +162,7 @@ class LeastSquares:
             yield from self._block(indices[start : start + step])
 
     def _block(self, indices: Sequence[int]) -> Iterator[SolvedPoint]:
-        balls, bits = self._weights(indices, self._bits)
-        self._bits = bits
+        balls, bits = self._weights(indices, _ACCURACY)
         k = self._k
         with ctx.workprec(bits):
             label_moment = [to_ball(self._entry(i, k)) for i in range(k)]
@@ -203,14 +199,16 @@ class LeastSquares:
             flushed: Fraction = _FLUSH * n * k * (1 + largest)
             return upper_bound(total) + flushed
 
-    def alpha_balls(self, index: int, bits: int) -> list[arb]:
-        """Return enclosures of the n alphas of one test point, computed at `bits` or more.
+    def alpha_balls(self, index: int, accuracy: int) -> list[arb]:
+        """Return enclosures of the n alphas of one test point, the narrower the larger `accuracy`.
+
+        `accuracy` is in bits, of the inverse of X'X + ridge D.
 
         Raises Undecided when the system is not inverted within the precision limit.
 
         Proof: `proofs/alpha.md`.
         """
-        weights, bits = self._weights([index], bits)
+        weights, bits = self._weights([index], accuracy)
         alphas: list[arb] = []
         with ctx.workprec(bits):
             for block, exponents in self._integer_blocks():
@@ -286,6 +284,15 @@ def _shifted(gram: fmpz_mat, exponents: list[int], lower: list[int]) -> fmpz_mat
         return gram
     size = range(len(shift))
     return fmpz_mat([[gram[i, j] << (shift[i] + shift[j]) for j in size] for i in size])
+
+
+def _is_accurate(inverse: arb_mat, accuracy: int) -> bool:
+    entries = inverse.entries()
+    if not all(entry.is_finite() for entry in entries):
+        return False
+    size = max(upper_bound(abs(entry)) for entry in entries)
+    spread = max(from_ball(entry).rad for entry in entries)
+    return spread * (1 << accuracy) <= size
 
 
 def _row_blocks(rows: Floats) -> Iterator[Floats]:

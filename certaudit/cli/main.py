@@ -20,6 +20,8 @@ from certaudit.errors import CertauditError, InputError, Undecided
 
 __all__ = ["app", "main"]
 
+_PRINTED_DIGITS = 100_000
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
 @click.version_option(__version__, "--version", prog_name="certaudit")
@@ -37,6 +39,8 @@ for command in (demo, certify, radius, crosscheck, explain):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr."""
+    # Exact answers may be longer than CPython prints by default; inputs are limited in exact.py.
+    sys.set_int_max_str_digits(_PRINTED_DIGITS)
     code = _run(arguments)
     try:
         sys.stdout.flush()

@@ -12,7 +12,7 @@ from mpmath import mpf
 
 from certaudit.reference.radius import number
 
-__all__ = ["alpha_vectors", "exact_alpha", "gram", "solve"]
+__all__ = ["alpha_vector", "exact_alpha", "gram", "normal_matrix", "solve", "weights"]
 
 F = TypeVar("F", Fraction, mpf)
 
@@ -34,7 +34,7 @@ def gram(rows: Sequence[Sequence[float]]) -> list[list[Fraction]]:
     return result
 
 
-def _system(
+def normal_matrix(
     rows: Sequence[Sequence[float]], ridge: Fraction, *, intercept: bool
 ) -> list[list[Fraction]]:
     """X'X + lambda D, D the identity but 0 for the intercept, the last column."""
@@ -73,24 +73,25 @@ def exact_alpha(
 ) -> list[list[Fraction]]:
     """The alpha vector of each test row as fractions: for small data."""
     right = [[Fraction(x) for x in column] for column in zip(*tests, strict=True)]
-    weights = list(zip(*solve(_system(rows, ridge, intercept=intercept), right), strict=True))
+    solved = solve(normal_matrix(rows, ridge, intercept=intercept), right)
     design = [[Fraction(x) for x in row] for row in rows]
-    return [[sum(map(mul, row, w), Fraction(0)) for row in design] for w in weights]
+    return [
+        [sum(map(mul, row, w), Fraction(0)) for row in design] for w in zip(*solved, strict=True)
+    ]
 
 
-def alpha_vectors(
-    rows: Sequence[Sequence[float]],
-    tests: Sequence[Sequence[float]],
-    ridge: Fraction,
-    *,
-    intercept: bool,
-) -> list[list[mpf]]:
-    """Algorithm 1, step 1, for each test row: alpha^j = M h(x_j), M = X (X'X + lambda D)^-1.
+def weights(
+    matrix: list[list[Fraction]], tests: Sequence[Sequence[float]]
+) -> list[tuple[mpf, ...]]:
+    """w^j = (X'X + lambda D)^-1 h(x_j) for each test row, at the current mpmath precision.
 
-    At the current mpmath precision, which has to exceed the digits wanted by those that the
-    condition number of X'X takes away.
+    Of its digits, those are lost that the condition number of the matrix takes away.
     """
-    system = [[number(x) for x in row] for row in _system(rows, ridge, intercept=intercept)]
+    system = [[number(x) for x in row] for row in matrix]
     right = [[number(x) for x in column] for column in zip(*tests, strict=True)]
-    weights = list(zip(*solve(system, right), strict=True))
-    return [[mpmath.fdot(row, w) for row in rows] for w in weights]
+    return list(zip(*solve(system, right), strict=True))
+
+
+def alpha_vector(rows: Sequence[Sequence[float]], w: Sequence[mpf]) -> list[mpf]:
+    """Algorithm 1, step 1: alpha^j = M h(x_j) = X w^j, M = X (X'X + lambda D)^-1."""
+    return [mpmath.fdot(row, w) for row in rows]

@@ -32,9 +32,9 @@ def log_chernoff_slope(
     """The first two derivatives of log B at t: 1/2 minus the tilted mean, the tilted variance."""
     slope, curvature = mpf(1) / 2, mpf(0)
     for a, y in zip(alpha, labels, strict=True):
-        one = number(1 - q) if y == 1 else number(q)
+        zero, one = (number(q), number(1 - q)) if y == 1 else (number(1 - q), number(q))
         e = one * mpmath.exp(-t * a)
-        share = e / (e + 1 - one)
+        share = e / (e + zero)
         slope -= a * share
         curvature += a * a * share * (1 - share)
     return slope, curvature

@@ -55,6 +55,8 @@ def parse_rational(text: str, what: str = "number") -> Fraction:
     `what` names the number in messages.
 
     Raises InputError for anything else (nan, inf, 1/0, underscores, too many digits).
+
+    Proof: `proofs/exact.md`.
     """
     body = text.strip()
     shown = repr(body if len(body) <= 40 else body[:37] + "...")
@@ -102,6 +104,8 @@ def exact(value: Number | float) -> Fraction:
     `exact(0.1)` is 3602879701896397/36028797018963968, which differs from "0.1".
 
     Raises InputError for nan, infinities, booleans and text that is not a number.
+
+    Proof: `proofs/exact.md`.
     """
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -117,6 +121,8 @@ def as_rational(value: object, what: str = "number") -> Fraction:
     promised the caller has to say which one is meant.
 
     Raises InputError for floats (the text names both cures) and for other types.
+
+    Proof: `proofs/exact.md`.
     """
     if isinstance(value, str):
         return parse_rational(value, what)
@@ -137,6 +143,8 @@ def format_rational(value: Fraction) -> str:
     read with large exponents are) as "<integer>e<exponent>".
 
     Raises InputError where no exact spelling within the limits exists.
+
+    Proof: `proofs/exact.md`.
     """
     top, bottom = value.numerator, value.denominator
     if max(_digits(top), _digits(bottom)) <= MAX_DIGITS:
@@ -164,7 +172,10 @@ def _digits(value: int) -> int:
 
 
 def round_down(value: Fraction) -> float:
-    """Return the largest float64 that is <= value (-inf below the finite range)."""
+    """Return the largest float64 that is <= value (-inf below the finite range).
+
+    Proof: `proofs/exact.md`.
+    """
     try:
         nearest = value.numerator / value.denominator
     except OverflowError:
@@ -175,7 +186,10 @@ def round_down(value: Fraction) -> float:
 
 
 def round_up(value: Fraction) -> float:
-    """Return the smallest float64 that is >= value (inf above the finite range)."""
+    """Return the smallest float64 that is >= value (inf above the finite range).
+
+    Proof: `proofs/exact.md`.
+    """
     return -round_down(-value)
 
 
@@ -184,6 +198,8 @@ def json_down(value: Fraction) -> float:
 
     Some readers take the decimal digits literally, some the nearest float64: the number
     must be on the safe side for both. Within two ulps of value.
+
+    Proof: `proofs/exact.md`.
     """
     number = round_down(value)
     while math.isfinite(number) and Fraction(repr(number)) > value:
@@ -192,7 +208,10 @@ def json_down(value: Fraction) -> float:
 
 
 def json_up(value: Fraction) -> float:
-    """Return a float64 >= value whose shortest decimal spelling is >= value as well."""
+    """Return a float64 >= value whose shortest decimal spelling is >= value as well.
+
+    Proof: `proofs/exact.md`.
+    """
     return -json_down(-value) + 0.0  # never -0.0
 
 
@@ -274,6 +293,8 @@ def compare(x: Exact, y: Exact) -> int | None:
 
     Three-valued on purpose: `None` is not a refusal of either order. Enclosures compare
     equal only when both are the same single point.
+
+    Proof: `proofs/exact.md`.
     """
     x_low, x_high = _ends(x)
     y_low, y_high = _ends(y)

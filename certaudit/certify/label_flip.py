@@ -175,6 +175,8 @@ def certify_label_flip(
     Every log_error errs upward, every p_lower and radius downward.
 
     Raises InputError for bad input, naming the place.
+
+    Proof: `proofs/certificate.md`.
     """
     data = LabelledData.check(x_train, y_train, x_test, y_test, positive=positive)
     return certify_data(
@@ -200,7 +202,10 @@ def certify_data(
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> LabelFlipRun:
-    """Certify checked data; arguments and errors as in certify_label_flip."""
+    """Certify checked data; arguments and errors as in certify_label_flip.
+
+    Proof: `proofs/certificate.md`.
+    """
     if limit is not None and limit < 1:
         raise InputError("limit: must be at least 1")
     if jobs < 1:
@@ -221,6 +226,8 @@ def certify_points(
     """Yield alpha, the bound and the certificate of each test point named, in order.
 
     Raises nothing that checked data and a fitted model could cause.
+
+    Proof: `proofs/certificate.md`.
     """
     work = ((point, settle(model, point, q)) for point in model.points(indices))
     for point, facts, found in run_in_order(_Bounder(data.y_train, q), work, jobs):
@@ -235,6 +242,8 @@ def fit(
     """Return the noise, design, ridge and fitted classifier of checked two-label data.
 
     Raises InputError as certify_label_flip does.
+
+    Proof: `proofs/certificate.md`.
     """
     rate = check_label_noise(q)
     if data.classes != 2:
@@ -333,6 +342,8 @@ def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> fl
 
     Convex in |t|: Newton's method inside a bracket. Where the infimum lies at infinity (a score
     that ties with 1/2), |t| stops where every exponential has vanished.
+
+    Proof: `proofs/chernoff.md`.
     """
     used = alpha != 0
     alpha, ones = alpha[used], labels[used] == 1
@@ -497,5 +508,8 @@ def lower_share(log_error: Fraction) -> float:
 
 
 def share_down(hits: int, total: int) -> float:
-    """Return hits/total rounded down to six decimals."""
+    """Return hits/total rounded down to six decimals.
+
+    Proof: `proofs/certificate.md`.
+    """
     return (hits * 10**6 // total) / 10**6

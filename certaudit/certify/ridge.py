@@ -52,6 +52,8 @@ def choose_ridge(rule: str, features: Features, labels: Labels, q: Fraction) -> 
 
     Raises InputError for a negative or unreadable number, for features whose X'X overflows
     float64, and for "paper" without residual degrees of freedom.
+
+    Proof: `proofs/ridge-gap.md`.
     """
     if rule not in ("auto", "paper"):
         given = parse_rational(rule, "ridge")

@@ -11,7 +11,10 @@ __all__ = ["generic_bound", "kl_divergence", "kl_radius", "kl_radius_from_log_er
 
 
 def number(x: Fraction | float) -> mpf:
-    """Return an exact number as an mpf at the current precision."""
+    """Return an exact number as an mpf at the current precision.
+
+    Proof: `proofs/exact.md`.
+    """
     exact = Fraction(x)
     return mpf(exact.numerator) / mpf(exact.denominator)
 
@@ -22,6 +25,8 @@ def generic_bound(p: Fraction) -> mpf:
     The guarantee is g(mu, phi) = g(rho, phi) whenever KL(rho || mu) < f(p): strictly, since with
     "<=" it is false for some pairs of measures (`docs/errata.md`). It grows again below
     p = 1/2, where nothing is guaranteed for the class with share p: 0 there.
+
+    Proof: `proofs/generic-kl.md`.
     """
     if p <= Fraction(1, 2):
         return mpf(0)
@@ -32,6 +37,8 @@ def kl_divergence(r: int, q: Fraction, classes: int = 2) -> mpf:
     """Equation (4), for `classes` > 2 that of B.3: the divergence of r label flips.
 
     KL(mu || rho) = r (1 - Kq/(K-1)) log((1-q)(K-1)/q).
+
+    Proof: `proofs/kl-divergence.md`.
     """
     K = classes
     return r * number(1 - K * q / (K - 1)) * mpmath.log(number((1 - q) * (K - 1) / q))
@@ -42,6 +49,8 @@ def kl_radius(p: Fraction, q: Fraction, classes: int = 2) -> int:
 
     Decided at the current precision; an exact tie (q = 3/8, p = 9/10: r = 4) is not seen as one
     here. The integer decision is the rigorous engine's.
+
+    Proof: `proofs/kl-radius.md`.
     """
     return int(mpmath.floor(generic_bound(p) / kl_divergence(1, q, classes)))
 
@@ -50,6 +59,8 @@ def kl_radius_from_log_error(log_error: mpf, q: Fraction, classes: int = 2) -> i
     """Equation (5) with p = 1 - exp(log_error): p itself is 1 at any usual precision.
 
     log(4 p (1 - p)) = log 4 + log_error + log(1 - exp(log_error)).
+
+    Proof: `proofs/kl-radius.md`.
     """
     if log_error >= -mpmath.log(2):
         return 0

@@ -17,6 +17,8 @@ def log_chernoff(t: mpf, alpha: Sequence[mpf], labels: Sequence[int], q: Fractio
     """Equation (6): log B(t) = t/2 + sum_i log E[exp(-t alpha_i y_i)], at the signed t.
 
     t > 0 bounds log P(alpha'y <= 1/2), t < 0 bounds log P(alpha'y >= 1/2).
+
+    Proof: `proofs/chernoff.md`.
     """
     noise, keep = number(q), number(1 - q)
     total = t / 2
@@ -29,7 +31,10 @@ def log_chernoff(t: mpf, alpha: Sequence[mpf], labels: Sequence[int], q: Fractio
 def log_chernoff_slope(
     t: mpf, alpha: Sequence[mpf], labels: Sequence[int], q: Fraction
 ) -> tuple[mpf, mpf]:
-    """The first two derivatives of log B at t: 1/2 minus the tilted mean, the tilted variance."""
+    """The first two derivatives of log B at t: 1/2 minus the tilted mean, the tilted variance.
+
+    Proof: `proofs/chernoff.md`.
+    """
     slope, curvature = mpf(1) / 2, mpf(0)
     for a, y in zip(alpha, labels, strict=True):
         zero, one = (number(q), number(1 - q)) if y == 1 else (number(1 - q), number(q))
@@ -46,6 +51,8 @@ def optimal_t(alpha: Sequence[mpf], labels: Sequence[int], q: Fraction) -> mpf:
     Plain Newton, as printed, overflows for q <= 0.01 on ordinary data; log B is convex, so that the
     sign of its slope says on which side of t the minimum lies. Where the slope never changes sign
     (a constant vote, or a score that ties with 1/2) the last t tried is returned.
+
+    Proof: `proofs/chernoff.md`.
     """
     low, high, t = -mpmath.inf, mpmath.inf, mpf(0)
     for _ in range(200):

@@ -9,7 +9,7 @@ def instance():
     """Two columns, ones and a tiny one orthogonal to them: X'X has condition number 10^10.
 
     With all labels 1 the fit is perfect, the residual variance 0, and so is the ridge. One flipped
-    label makes the variance 0.1, the ridge 10^8 times the diagonal of X'X, and every score 0.
+    label makes the variance 1/16, the ridge 10^6 times the diagonal of X'X, and every score 0.
     """
     n = 16
     tiny = np.array([1.0, -1.0] * (n // 2)) * 1e-5

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -100,7 +102,7 @@ class LabelledData:
         if positive is None:
             classes = {name: _labels(name, raw[name]) for name in names}
         else:
-            classes = {name: _is_positive(raw[name], positive) for name in names}
+            classes = {name: _is_positive(name, raw[name], positive) for name in names}
             if not any(values.any() for values in classes.values()):
                 raise InputError(
                     f"label {positive!r} (--positive) occurs neither in train nor test"
@@ -172,12 +174,20 @@ def _labels(name: str, array: NDArray[Any]) -> Labels:
     return array.astype(np.int64)
 
 
-def _is_positive(array: NDArray[Any], positive: str) -> Labels:
-    if array.dtype.kind in "USO":
-        return np.asarray(array.astype(str) == positive, dtype=np.int64)
+def _is_positive(name: str, array: NDArray[Any], positive: str) -> Labels:
+    """Return 1 where a label is `positive`: as text for text labels, as a number for numbers."""
+    if array.dtype.kind in "US":
+        try:
+            texts = array.astype(np.str_)
+        except UnicodeDecodeError:
+            raise InputError(f"{name}: labels are bytes that are not ASCII text") from None
+        return np.asarray(texts == positive, dtype=np.int64)
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{name}: labels of dtype {array.dtype} are not read")
     try:
         wanted = parse_rational(positive, "--positive")
     except InputError:
         return np.zeros(len(array), dtype=np.int64)
-    matches = [bool(np.isfinite(v)) and wanted == parse_rational(repr(v)) for v in array.tolist()]
+    plain = array.astype({"f": np.float64, "b": np.int64}.get(array.dtype.kind, array.dtype))
+    matches = [math.isfinite(v) and wanted == Fraction(repr(v)) for v in plain.tolist()]
     return np.asarray(matches, dtype=np.int64)

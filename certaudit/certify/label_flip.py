@@ -24,7 +24,7 @@ from certaudit.certify.ridge import Ridge, choose_ridge
 from certaudit.certify.workers import run_in_order
 from certaudit.errors import InputError, Undecided
 from certaudit.exact import Enclosure, Number, json_down, json_up
-from certaudit.rigorous.balls import from_ball, to_ball
+from certaudit.rigorous.balls import from_ball, order, to_ball
 from certaudit.rigorous.radius import check_label_noise, is_majority, kl_radius
 from certaudit.rigorous.tail import log_error_bound
 
@@ -38,6 +38,10 @@ __all__ = [
 _HALF = Fraction(1, 2)
 _WIDTH = Fraction(1, 256)
 """An enclosure of ln B(t) wider than this is computed again from more precise alphas."""
+_RISING = (160, 640, 2560)
+"""Accuracies, in bits, at which balls are asked before rationals: for ill-conditioned data."""
+_FAR = 1e290
+"""Sums of alphas beyond this could overflow float64."""
 _FIRST_ACCURACY, _MAX_ACCURACY = 128, 1 << 16
 _SEARCH_GAP = 2.0**-10
 """The search for t ends when ln B(t) is this close to its minimum, in nats."""
@@ -281,14 +285,15 @@ def settle(model: LeastSquares, point: SolvedPoint, q: Fraction) -> Facts:
 
     def decide(weight: Fraction, offset: Fraction) -> int:
         """Return the sign of weight alpha'y + offset sum(alpha) - 1/2, weight > 0."""
-        low = weight * point.label_score.lower + offset * point.alpha_sum.lower - _HALF
-        high = weight * point.label_score.upper + offset * point.alpha_sum.upper - _HALF
-        if low > 0:
-            return 1
-        if high < 0:
-            return -1
-        label_score, alpha_sum = model.exact_scores(point.index)
-        value = weight * label_score + offset * alpha_sum - _HALF
+        for label_score, alpha_sum in _scores(model, point):
+            low = weight * label_score.lower + offset * alpha_sum.lower - _HALF
+            high = weight * label_score.upper + offset * alpha_sum.upper - _HALF
+            if low > 0:
+                return 1
+            if high < 0:
+                return -1
+        exact_score, exact_sum = model.exact_scores(point.index)
+        value = weight * exact_score + offset * exact_sum - _HALF
         return (value > 0) - (value < 0)
 
     return Facts(
@@ -296,6 +301,16 @@ def settle(model: LeastSquares, point: SolvedPoint, q: Fraction) -> Facts:
         unsmoothed=int(decide(Fraction(1), Fraction(0)) >= 0),
         constant=is_constant(model, point),
     )
+
+
+def _scores(model: LeastSquares, point: SolvedPoint) -> Iterator[tuple[Enclosure, Enclosure]]:
+    """Yield enclosures of alpha'y and the sum of alpha, each narrower than the one before."""
+    yield point.label_score, point.alpha_sum
+    for accuracy in _RISING:
+        try:
+            yield model.score_balls(point.index, accuracy)
+        except Undecided:
+            return
 
 
 def is_constant(model: LeastSquares, point: SolvedPoint) -> bool:
@@ -308,7 +323,7 @@ def is_constant(model: LeastSquares, point: SolvedPoint) -> bool:
     """
     if model.intercept:
         return False
-    if point.alpha_error is not None:
+    if point.alpha_error is not None and float(np.abs(point.alpha).max()) < _FAR:
         reach = Fraction(math.fsum(np.maximum(point.alpha, 0)))
         # fsum is correctly rounded: half an ulp, covered by a relative 2^-52.
         slack = point.alpha_error + reach / (1 << 52)
@@ -316,10 +331,17 @@ def is_constant(model: LeastSquares, point: SolvedPoint) -> bool:
             return False
         if reach + slack < _HALF:
             return True
-    return (
-        sum((max(value, Fraction(0)) for value in model.exact_alpha(point.index)), Fraction(0))
-        < _HALF
-    )
+    for accuracy in _RISING:
+        try:
+            balls = model.alpha_balls(point.index, accuracy)
+        except Undecided:
+            break
+        with ctx.workprec(accuracy):
+            answer = order(sum((ball.nonnegative_part() for ball in balls), arb(0)), arb(0.5))
+        if answer is not None:
+            return answer < 0
+    alphas = model.exact_alpha(point.index)
+    return sum((max(value, Fraction(0)) for value in alphas), Fraction(0)) < _HALF
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,14 +163,7 @@ class LeastSquares:
 
     def _block(self, indices: Sequence[int]) -> Iterator[SolvedPoint]:
         balls, bits = self._weights(indices, _ACCURACY)
-        k = self._k
-        with ctx.workprec(bits):
-            label_moment = [to_ball(self._entry(i, k)) for i in range(k)]
-            sum_moment = [to_ball(self._entry(i, k + 1)) for i in range(k)]
-            scores = [
-                (from_ball(_dot(weights, label_moment)), from_ball(_dot(weights, sum_moment)))
-                for weights in balls
-            ]
+        scores = self._scores(balls, bits)
         floats = np.array([[_to_float(weight) for weight in weights] for weights in balls])
         with np.errstate(over="ignore", invalid="ignore"):
             alpha = floats @ self.train.T
@@ -179,6 +172,26 @@ class LeastSquares:
             if np.isfinite(alpha[row]).all() and self._overflow_free(floats[row]):
                 error = self._alpha_error(balls[row], floats[row].tolist(), bits)
             yield SolvedPoint(index, alpha[row], error, *scores[row])
+
+    def _scores(self, balls: list[list[arb]], bits: int) -> list[tuple[Enclosure, Enclosure]]:
+        """Return enclosures of alpha'y = w'X'y and sum alpha = w'X'1 for each weight vector."""
+        k = self._k
+        with ctx.workprec(bits):
+            label_moment = [to_ball(self._entry(i, k)) for i in range(k)]
+            sum_moment = [to_ball(self._entry(i, k + 1)) for i in range(k)]
+            return [
+                (from_ball(_dot(weights, label_moment)), from_ball(_dot(weights, sum_moment)))
+                for weights in balls
+            ]
+
+    def score_balls(self, index: int, accuracy: int) -> tuple[Enclosure, Enclosure]:
+        """Return enclosures of alpha'y and of the sum of alpha; `accuracy` as in alpha_balls.
+
+        Raises Undecided when the system is not inverted within the precision limit.
+
+        Proof: `proofs/alpha.md`.
+        """
+        return self._scores(*self._weights([index], accuracy))[0]
 
     def _overflow_free(self, weights: Floats) -> bool:
         return bool(np.isfinite(weights).all()) and math.isfinite(max(self._column_norms))

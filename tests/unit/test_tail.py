@@ -179,6 +179,10 @@ def test_small_noise_needs_a_guard_and_gets_one(digits):
     assert 0 < t < 1e9
     bound = log_error_bound(t, alpha[60:].tolist(), alpha[:60].tolist(), q)
     assert float(bound.upper) < 60 - 35 * digits * 2.302585
+    if digits <= 300:
+        with ctx.workprec(64):
+            plain = from_ball(log_chernoff(t, alpha[60:].tolist(), alpha[:60].tolist(), q))
+        assert plain.rad < Fraction(1, 2**20)
 
 
 def test_a_tie_at_infinity_ends():

@@ -50,6 +50,7 @@ class Comparison:
     gap: float | None
     vote_share: Fraction | None
     flips_tried: int | None
+    digits: int
     contradictions: tuple[str, ...] = field(default=())
 
     @property
@@ -69,7 +70,7 @@ class Comparison:
             "reference": {
                 "log_error": None
                 if self.reference_log_error is None
-                else mpmath.nstr(self.reference_log_error, mpmath.mp.dps),
+                else mpmath.nstr(self.reference_log_error, self.digits),
                 "radius": {"kl": self.reference_radius},
                 "paper_output": self.reference_output,
             },
@@ -175,7 +176,9 @@ def _compare(
             wrong.append("the vote is not constant")
         share, tried = _brute_force(certificate, exact, labels, q, wrong)
         radius = len(labels)
-        return Comparison(certificate, None, None, radius, output, None, share, tried, tuple(wrong))
+        return Comparison(
+            certificate, None, None, radius, output, None, share, tried, mpmath.mp.dps, tuple(wrong)
+        )
     t = number(Fraction(bound.t))
     log_error = log_chernoff(t, alpha, labels, q)
     slack = tiny * (1 + abs(log_error))
@@ -193,7 +196,16 @@ def _compare(
     gap = float(slope**2 / (2 * curvature)) if curvature > 0 else 0.0
     share, tried = _brute_force(certificate, exact, labels, q, wrong)
     return Comparison(
-        certificate, enclosure, log_error, radius, output, gap, share, tried, tuple(wrong)
+        certificate,
+        enclosure,
+        log_error,
+        radius,
+        output,
+        gap,
+        share,
+        tried,
+        mpmath.mp.dps,
+        tuple(wrong),
     )
 
 

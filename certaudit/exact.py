@@ -89,7 +89,15 @@ def _positional(
     exponent = int(power or 0)
     if abs(exponent) > MAX_EXPONENT:
         raise InputError(f"{what}: {shown} has an exponent beyond {MAX_EXPONENT}")
-    mantissa = Fraction(int(digits, radix), radix ** len(part or ""))
+    mantissa, places = int(digits, radix), len(part or "") * (1 if radix == base else 4)
+    if not mantissa:
+        return Fraction(0)
+    exponent -= places
+    # 0.0...01e-10000 too: what is read can be written again, within the same limits.
+    while mantissa % base == 0:
+        mantissa, exponent = mantissa // base, exponent + 1
+    if abs(exponent) > MAX_EXPONENT:
+        raise InputError(f"{what}: {shown} has an exponent beyond {MAX_EXPONENT}")
     return mantissa * Fraction(base) ** exponent
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_output_is_not_the_vote():
-    """n = 1, alpha = 3/5, y = 1, q = 1/5: t* < 0, output 0; but G = 4/5 and the vote is 1."""
+    """N = 1, alpha = 3/5, y = 1, q = 1/5: t* < 0, output 0; but G = 4/5 and the vote is 1."""
     alpha, labels, q = [Fraction(3, 5)], [1], Fraction(1, 5)
     with mpmath.workdps(30):
         output = algorithm1([mpmath.mpf(3) / 5], labels, q)
@@ -28,7 +28,9 @@ def test_errata_name_tests_that_exist():
     text = (ROOT / "docs" / "errata.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_[a-z0-9_]+)`", text))
     assert len(named) > 8
-    sources = [path for folder in ("proofs", "tests") for path in (ROOT / folder).rglob("test_*.py")]
+    sources = [
+        path for folder in ("proofs", "tests") for path in (ROOT / folder).rglob("test_*.py")
+    ]
     defined = {
         name
         for path in sources

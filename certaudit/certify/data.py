@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -147,7 +146,9 @@ def _features(name: str, array: NDArray[Any]) -> Floats:
     with np.errstate(over="ignore"):
         floats = array.astype(np.float64)
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
-        changed = np.abs(floats) > 2.0**53
+        size = np.abs(array).astype(np.uint64)  # -2^63 too: its absolute value wraps to 2^63
+        lowest_bit = np.maximum(size & (~size + np.uint64(1)), np.uint64(1))
+        changed = size // lowest_bit >= np.uint64(1 << 53)
     elif array.dtype.kind == "f" and array.dtype.itemsize > 8:
         changed = floats.astype(array.dtype) != array
     else:
@@ -164,6 +165,7 @@ def _labels(name: str, array: NDArray[Any]) -> Labels:
             "which becomes 1 (the others 0)"
         )
     if array.dtype.kind == "f":
+        array = array.astype(np.float64)
         unfit = ~np.isfinite(array) | (array != np.floor(np.where(np.isfinite(array), array, 0)))
         if unfit.any():
             raise InputError(f"{_place(name, unfit)} is {array[unfit][0]}: labels must be integers")
@@ -188,6 +190,8 @@ def _is_positive(name: str, array: NDArray[Any], positive: str) -> Labels:
         wanted = parse_rational(positive, "--positive")
     except InputError:
         return np.zeros(len(array), dtype=np.int64)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError(f"{_place(name, ~np.isfinite(array))} is not a finite label")
     plain = array.astype({"f": np.float64, "b": np.int64}.get(array.dtype.kind, array.dtype))
-    matches = [math.isfinite(v) and wanted == Fraction(repr(v)) for v in plain.tolist()]
+    matches = [wanted == Fraction(repr(value)) for value in plain.tolist()]
     return np.asarray(matches, dtype=np.int64)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -158,20 +159,24 @@ class LeastSquares:
         Proof: `proofs/alpha.md`.
         """
         step = max(1, min(64, _ALPHA_ENTRIES // len(self.train)))
-        for start in range(0, len(indices), step):
-            yield from self._block(indices[start : start + step])
+        for _, block in groupby(indices, key=lambda index: index // step):
+            yield from self._block(list(block), step)
 
-    def _block(self, indices: Sequence[int]) -> Iterator[SolvedPoint]:
+    def _block(self, indices: Sequence[int], step: int) -> Iterator[SolvedPoint]:
         balls, bits = self._weights(indices, _ACCURACY)
         scores = self._scores(balls, bits)
-        floats = np.array([[_to_float(weight) for weight in weights] for weights in balls])
+        # BLAS may round otherwise in a product of another shape: every block has the same one, and
+        # a point always the same row in it, so that its alpha does not depend on its company.
+        floats = np.zeros((step, self._k))
+        for index, weights in zip(indices, balls, strict=True):
+            floats[index % step] = [_to_float(weight) for weight in weights]
         with np.errstate(over="ignore", invalid="ignore"):
-            alpha = floats @ self.train.T
-        for row, index in enumerate(indices):
-            error = None
-            if np.isfinite(alpha[row]).all() and self._overflow_free(floats[row]):
-                error = self._alpha_error(balls[row], floats[row].tolist(), bits)
-            yield SolvedPoint(index, alpha[row], error, *scores[row])
+            product = floats @ self.train.T
+        for index, weights, sums in zip(indices, balls, scores, strict=True):
+            alpha, error = product[index % step], None
+            if np.isfinite(alpha).all() and self._overflow_free(floats[index % step]):
+                error = self._alpha_error(weights, floats[index % step].tolist(), bits)
+            yield SolvedPoint(index, alpha, error, *sums)
 
     def _scores(self, balls: list[list[arb]], bits: int) -> list[tuple[Enclosure, Enclosure]]:
         """Return enclosures of alpha'y = w'X'y and sum alpha = w'X'1 for each weight vector."""

@@ -6,7 +6,8 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import get_context, resource_tracker
 from typing import Any, TypeVar
 
 __all__ = ["run_in_order"]
@@ -36,10 +37,14 @@ def run_in_order(
     pool = ProcessPoolExecutor(
         jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(task,)
     )
+    # It lets interrupts through again when it starts: before they are held back.
+    resource_tracker.ensure_running()
     waiting: deque[tuple[X, Y, Future[Any]]] = deque()
     try:
         for x, y in items:
-            waiting.append((x, y, pool.submit(_call, x, y)))
+            with _interrupts_held_back():
+                future = pool.submit(_call, x, y)
+            waiting.append((x, y, future))
             if len(waiting) >= _AHEAD * jobs:
                 first, second, result = waiting.popleft()
                 yield first, second, result.result()
@@ -48,6 +53,22 @@ def run_in_order(
             yield first, second, result.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment: a process that is started meanwhile never sees it.
+
+    A terminal sends it to workers too, and one that is still importing would print a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start(task: Callable[[Any, Any], Any]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from certaudit.cli.options import available_cores, classifier_options, data_options, load
-from certaudit.cli.output import progress, run_report, show
+from certaudit.cli.output import progress, run_report, say, show
 
 if TYPE_CHECKING:
     from certaudit.certify.label_flip import LabelFlipRun
@@ -77,7 +77,7 @@ def certify(
         jobs=jobs,
     )
     show(*run_report(run, data.name))
-    click.echo(f"wrote {output}/run.json and {output}/certificates.jsonl", err=True)
+    say(f"wrote {output}/run.json and {output}/certificates.jsonl")
     return 0
 
 

@@ -109,10 +109,10 @@ def comparison_report(comparisons: list[Comparison], digits: int) -> list[Render
             str(c.index),
             f"{c.prediction}{'' if c.decided else ' ?'}",
             str(comparison.reference_output),
-            "constant" if c.log_error is None else f"{c.log_error:.10g}",
+            "constant" if c.log_error is None else f"{c.log_error:.9g}",
             "constant"
             if comparison.reference_log_error is None
-            else mpmath.nstr(comparison.reference_log_error, 10),
+            else mpmath.nstr(comparison.reference_log_error, 9),
             "" if comparison.width is None else f"{comparison.width:.0e}",
             "" if comparison.gap is None else f"{comparison.gap:.0e}",
             str(c.kl_radius),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import click
 from certaudit.cli.certify import certify_to_folder
 from certaudit.cli.crosscheck import comparison_report
 from certaudit.cli.exit_codes import Exit
-from certaudit.cli.output import run_report, show
+from certaudit.cli.output import run_report, say, show
 
 __all__ = ["demo"]
 
@@ -38,24 +39,24 @@ def demo(output: Path | None) -> int:
     from certaudit.certify.data import LabelledData
     from certaudit.crosscheck import crosscheck
     from certaudit.io.datasets import KEYS, read_data_set
-    from certaudit.io.files import write_bytes
+    from certaudit.io.files import check_run_folder, write_bytes
 
     folder = output or _default_folder()
+    data, run_folder = folder / _DATA, folder / "run"
+    check_run_folder(run_folder)
     _make(folder)
-    data = folder / _DATA
     write_bytes(data, files("certaudit").joinpath("data", _DATA).read_bytes())
-    run_folder = folder / "run"
-    options = f"--label-column {_COLUMN} --positive {_POSITIVE} --q {_Q}"
-    show(f"$ certaudit certify {data} {options} -o {run_folder}\n")
+    options = ["--label-column", _COLUMN, "--positive", _POSITIVE, "--q", _Q]
+    show(f"$ certaudit {shlex.join(['certify', str(data), *options, '-o', str(run_folder)])}\n")
     run = certify_to_folder(data, run_folder, q=_Q, label_column=_COLUMN, positive=_POSITIVE)
     show(*run_report(run, data.name))
 
-    show(f"\n$ certaudit crosscheck {data} {options} --sample {len(_SAMPLE)}\n")
+    show(f"\nThe first {len(_SAMPLE)} points, as `certaudit crosscheck` compares them:\n")
     raw = read_data_set(data, label_column=_COLUMN)
     checked = LabelledData.check(*(raw.arrays[key] for key in KEYS), positive=_POSITIVE)
     comparisons = list(crosscheck(checked, _SAMPLE, q=_Q))
     show(*comparison_report(comparisons, 60))
-    click.echo(f"wrote {data}, {run_folder}/run.json and {run_folder}/certificates.jsonl", err=True)
+    say(f"wrote {data}, {run_folder}/run.json and {run_folder}/certificates.jsonl")
     return Exit.REFUTED if any(c.contradictions for c in comparisons) else Exit.CONFIRMED
 
 
@@ -68,7 +69,7 @@ def _default_folder() -> Path:
             pass
     except OSError:
         folder = Path(tempfile.mkdtemp(prefix="certaudit-demo-"))
-        click.echo(f"this folder cannot be written to; using {folder}", err=True)
+        say(f"this folder cannot be written to; using {folder}")
     return folder
 
 

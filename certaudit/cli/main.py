@@ -14,7 +14,7 @@ from certaudit.cli.crosscheck import crosscheck
 from certaudit.cli.demo import demo
 from certaudit.cli.exit_codes import Exit
 from certaudit.cli.explain import explain
-from certaudit.cli.output import discard_stdout
+from certaudit.cli.output import discard, flush, prepare_streams, say
 from certaudit.cli.radius import radius
 from certaudit.errors import CertauditError, InputError, Undecided
 
@@ -41,45 +41,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr."""
     # Exact answers may be longer than CPython prints by default; inputs are limited in exact.py.
     sys.set_int_max_str_digits(_PRINTED_DIGITS)
-    code = _run(arguments)
+    prepare_streams()
+    code = _run(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        discard_stdout()
+        flush(sys.stdout)
+    except OSError as error:
+        code = _fail(f"standard output: {error.strerror or error}", Exit.INTERNAL)
     return int(code)
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: list[str]) -> int:
+    # Not app.main(): it answers Ctrl-C and closed pipes in its own way, with exit code 1.
     try:
-        result = app.main(arguments, prog_name="certaudit", standalone_mode=False)
+        with app.make_context("certaudit", arguments) as context:
+            result = app.invoke(context)
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        say(error.format_message())
         return Exit.USAGE
-    except click.ClickException as error:
-        return _fail(error.format_message(), Exit.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted", Exit.INTERRUPTED)
-    except InputError as error:
-        return _fail(str(error), Exit.USAGE)
-    except Undecided as error:
-        return _fail(str(error), Exit.INCONCLUSIVE)
-    except CertauditError as error:
-        return _fail(str(error), Exit.INTERNAL)
-    except MemoryError:
-        return _fail("out of memory", Exit.INTERNAL)
     except BrokenPipeError:
         # Only click's own printing (help, version) ends here; results go through output.show.
-        discard_stdout()
+        discard(sys.stdout)
         return Exit.CONFIRMED
-    except Exception as error:  # noqa: BLE001  (the last line of defence: a bug of ours)
-        traceback.print_exc()
-        return _fail(f"internal error: {type(error).__name__}: {error}", Exit.INTERNAL)
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001  (bugs of ours included)
+        return _fail(*_ending(error))
     return result if isinstance(result, int) else Exit.CONFIRMED
+
+
+def _ending(error: BaseException) -> tuple[str, Exit]:
+    """Return what to say of an exception, and the exit code."""
+    match error:
+        case click.Abort() | KeyboardInterrupt():
+            return "interrupted", Exit.INTERRUPTED
+        case click.ClickException():
+            return error.format_message(), Exit.USAGE
+        case InputError():
+            return str(error), Exit.USAGE
+        case Undecided():
+            return str(error), Exit.INCONCLUSIVE
+        case CertauditError():
+            return str(error), Exit.INTERNAL
+        case MemoryError():
+            return "out of memory", Exit.INTERNAL
+        case OSError():
+            return f"{error.filename or 'standard output'}: {error.strerror}", Exit.INTERNAL
+    say("".join(traceback.format_exception(error)).rstrip())
+    return f"internal error: {type(error).__name__}: {error}", Exit.INTERNAL
 
 
 def _fail(message: str, code: Exit) -> Exit:
     line = " ".join(message.split())
-    click.echo(f"certaudit: {line}", err=True)
+    say("certaudit: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
     return code
 
 

@@ -8,8 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from io import TextIOWrapper
 from itertools import count
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TextIO
+
+import click
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -18,17 +22,60 @@ if TYPE_CHECKING:
     from certaudit.certify.label_flip import LabelFlipRun
 
 __all__ = [
-    "discard_stdout",
+    "discard",
+    "flush",
     "percent",
+    "prepare_streams",
     "print_json",
     "progress",
     "run_report",
+    "say",
     "shorten",
     "show",
     "table",
 ]
 
 _WIDTH = 80
+
+
+def prepare_streams() -> None:
+    """Make printing safe: streams that are not open go nowhere, odd characters are escaped."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def discard(stream: TextIO) -> None:
+    """Send what is still printed on a stream nowhere: its reader has left, or it is broken."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def flush(stream: TextIO) -> None:
+    """Write out what is buffered; a reader that has left is no error.
+
+    Raises OSError for any other failure, such as a full disk.
+    """
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        discard(stream)
+    except OSError:
+        discard(stream)
+        raise
+
+
+def say(text: str) -> None:
+    """Print prose on stderr, if anybody reads it."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        discard(sys.stderr)
 
 
 def _console(*, err: bool = False) -> Console:
@@ -38,19 +85,10 @@ def _console(*, err: bool = False) -> Console:
         """A console whose reader may leave: the command goes on, its exit code stays true."""
 
         def on_broken_pipe(self) -> None:
-            discard_stdout()
+            discard(sys.stderr if err else sys.stdout)
 
-    console = QuietConsole(stderr=err, highlight=False)
-    if console.width > _WIDTH:
-        console = QuietConsole(stderr=err, highlight=False, width=_WIDTH)
-    return console
-
-
-def discard_stdout() -> None:
-    """Send what is still printed on stdout nowhere: its reader has left."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    width = Console(stderr=err).width
+    return QuietConsole(stderr=err, highlight=False, width=width if 0 < width < _WIDTH else _WIDTH)
 
 
 def show(*parts: RenderableType) -> None:
@@ -58,15 +96,16 @@ def show(*parts: RenderableType) -> None:
     console = _console()
     for part in parts:
         console.print(part, markup=False, emoji=False)
+    flush(sys.stdout)
 
 
 def print_json(value: object) -> None:
     """Print one JSON document on stdout."""
     try:
         sys.stdout.write(json.dumps(value, allow_nan=False, indent=1) + "\n")
-        sys.stdout.flush()
     except BrokenPipeError:
-        discard_stdout()
+        discard(sys.stdout)
+    flush(sys.stdout)
 
 
 def table(*columns: str, title: str | None = None) -> Table:
@@ -76,8 +115,9 @@ def table(*columns: str, title: str | None = None) -> Table:
 
     result = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        right = column.startswith(">")
-        result.add_column(column.lstrip(">"), justify="right" if right else "left")
+        # Fold, never cut: a number that loses digits is another number.
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        result.add_column(column.lstrip(">"), justify=justify, overflow="fold")
     return result
 
 
@@ -112,6 +152,13 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
+def _approximate(value: Fraction) -> str:
+    """Return six digits of a number too long to be shown, whatever its size."""
+    from mpmath import mpf, nstr
+
+    return str(nstr(mpf(value.numerator) / value.denominator, 6))
+
+
 def _rational(value: Fraction) -> str:
     from certaudit.exact import format_rational
 
@@ -130,7 +177,7 @@ def run_report(run: LabelFlipRun, source: str) -> list[RenderableType]:
     intercept = "free intercept" if run.features.intercept else "no intercept"
     setting.add_row(
         "classifier",
-        f"least squares, ridge {float(run.ridge.value):.6g} ({run.ridge.rule}), {intercept}",
+        f"least squares, ridge {_approximate(run.ridge.value)} ({run.ridge.rule}), {intercept}",
     )
 
     right = [c for c in points if c.prediction == c.label]

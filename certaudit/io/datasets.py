@@ -6,6 +6,7 @@ import csv
 import math
 import re
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -64,11 +65,7 @@ def read_data_set(
 
     Raises InputError, naming the file and the place in it.
     """
-    try:
-        with path.open("rb") as file:
-            magic = file.read(6)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+    magic = _first_bytes(path)
     if magic[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         if label_column is not None or test is not None:
             raise InputError(f"{path}: --label-column and --test are for CSV files, this is .npz")
@@ -95,6 +92,17 @@ def read_data_set(
     return RawDataSet(dict(zip(KEYS, arrays, strict=True)), "every fifth row is a test row")
 
 
+def _first_bytes(path: Path) -> bytes:
+    """Return what tells one format from another; a file is opened twice, so no pipes."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: not a regular file")
+    try:
+        with path.open("rb") as file:
+            return file.read(6)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+
+
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
@@ -109,9 +117,13 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
         if sizes[f"{key}.npy"] > MAX_BYTES:
             raise InputError(f"{path}: {key} has more than {MAX_BYTES} bytes")
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # Headers of Python 2 are read with a warning that would be noise here.
+            with (
+                warnings.catch_warnings(action="ignore"),
+                np.load(path, allow_pickle=False) as archive,
+            ):
                 arrays[key] = np.asarray(archive[key])
-        except _UNREADABLE as error:
+        except (*_UNREADABLE, MemoryError) as error:
             raise InputError(f"{path}: {key} cannot be read ({_why(error)})") from None
         if arrays[key].dtype.hasobject:
             raise InputError(f"{path}: {key} is an object array")
@@ -135,7 +147,8 @@ def _read_csv(
         raise InputError(f"{path}: empty") from None
     if names.count(label_column) != 1:
         count = "no" if label_column not in names else "more than one"
-        shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        shown = ", ".join(names[:8])
+        shown = shown[:120] + ("..." if len(names) > 8 or len(shown) > 120 else "")
         raise InputError(f"{path}: {count} column {label_column!r} (columns: {shown})")
     at = names.index(label_column)
     features, labels = [], []
@@ -183,11 +196,22 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
             for fields in reader:
+                if any("\0" in field for field in fields):
+                    raise InputError(f"{path}, line {reader.line_num}: a NUL byte")
                 if fields:
                     yield reader.line_num, fields
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text (byte {_first_bad_byte(path)})") from None
     except csv.Error as error:
         raise InputError(f"{path}: not readable as CSV ({error})") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
+
+
+def _first_bad_byte(path: Path) -> int:
+    """Return where a file stops being UTF-8 (the incremental decoder counts from its buffer)."""
+    try:
+        path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0

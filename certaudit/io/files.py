@@ -26,13 +26,20 @@ def check_run_folder(folder: Path) -> None:
 
     Raises InputError, saying what is in the way.
     """
+    try:
+        _check_run_folder(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror or error}") from None
+
+
+def _check_run_folder(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise InputError(f"{folder}: exists and is not a folder")
     if folder.exists():
-        names = sorted(entry.name for entry in folder.iterdir())
-        if RUN not in names:
+        files = {entry.name: entry.is_file() for entry in sorted(folder.iterdir())}
+        if not files.get(RUN):
             raise InputError(f"{folder}: exists and is not a run (no {RUN}); it is left alone")
-        foreign = [name for name in names if name not in _OURS]
+        foreign = [name for name, is_file in files.items() if name not in _OURS or not is_file]
         if foreign:
             raise InputError(f"{folder}: holds {foreign[0]!r}, not of a run; it is left alone")
     parent = folder.absolute().parent
@@ -76,14 +83,16 @@ def _swap(building: Path, final: Path) -> None:
         building.rename(final)
         return
     aside = Path(tempfile.mkdtemp(prefix=f".{final.name}.old.", dir=final.parent))
-    final.rename(aside / "run")
+    earlier = aside / final.name
     try:
+        final.rename(earlier)
         building.rename(final)
-    except OSError:
-        (aside / "run").rename(final)
-        aside.rmdir()
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
+    finally:
+        # Whatever happened, Ctrl-C included: the earlier run goes only once another is in place.
+        if not final.exists() and earlier.exists():
+            earlier.rename(final)
+        if final.exists():
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -94,9 +94,9 @@ def read_data_set(
 
 def _first_bytes(path: Path) -> bytes:
     """Return what tells one format from another; a file is opened twice, so no pipes."""
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: not a regular file")
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: not a regular file")
         with path.open("rb") as file:
             return file.read(6)
     except OSError as error:

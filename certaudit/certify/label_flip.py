@@ -367,14 +367,14 @@ def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> fl
 
     Proof: `proofs/chernoff.md`.
     """
-    used = alpha != 0
-    alpha, ones = alpha[used], labels[used] == 1
-    if not alpha.size:
+    if not alpha.any():
         return 0.0
     # In units of the largest weight, rounded to a power of two, nothing overflows when squared,
     # and the division is exact.
     unit = 2.0 ** (math.frexp(float(np.abs(alpha).max()))[1] - 1)
     alpha = alpha / unit
+    used = alpha != 0
+    alpha, ones = alpha[used], labels[used] == 1
     weights = np.abs(alpha)
     worst_is_one = alpha < 0 if direction > 0 else alpha > 0
     gap = -direction * math.fsum([*alpha[worst_is_one].tolist(), -0.5 / unit])
@@ -408,10 +408,12 @@ def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> fl
             break
         step = size - first / second if second > 0 else math.inf
         if not low < step < high:
-            step = (low + high) / 2 if math.isfinite(high) else min(max(4 * low, 1.0), ceiling)
-        elif math.isinf(high):
-            step = min(step, ceiling)
-        size = step
+            # Bisect the exponent: the first step may have gone many powers of ten too far.
+            step = math.sqrt(max(low, high / 2.0**64)) * math.sqrt(high)
+            step = step if math.isfinite(high) else max(4 * low, 1.0)
+        size = min(step, ceiling)
+        if not low < size < high:
+            break  # neighbouring floats: nothing between them
     return _short(direction * (size / unit))
 
 

@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 from flint import arb, ctx
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import rational
 
@@ -141,11 +141,15 @@ def test_negative_alpha_error():
         log_error_bound(1.0, [0.5], [], "0.1", alpha_error=Fraction(-1))
 
 
-weights = st.lists(magnitudes(-6, 1) | st.just(0.0), min_size=1, max_size=10)
+weights = st.lists(
+    magnitudes(-6, 1) | magnitudes(-310, 300) | st.just(0.0), min_size=1, max_size=10
+)
 
 
 @settings(max_examples=120, deadline=None)
-@given(weights, st.integers(0, 2**10), st.sampled_from(["0.1", "1/3", "0.01", "1e-12", "0.4999"]))
+@given(weights, st.integers(0, 2**10), st.sampled_from([*NOISE[:5], "0.4999", "1e-300"]))
+@example([-2e-311, -0.2, 0.2, 0.2, -2e-311, 0.2, 0.2], 0, "1e-300")
+@example([5e-324, 0.5, 0.5, 1e300, 6072.0], 7, "0.4")
 def test_the_witness_is_within_a_hundredth_of_the_minimum(alpha, bits, q):
     labels = [bits >> i & 1 for i in range(len(alpha))]
     rate = Fraction(q)

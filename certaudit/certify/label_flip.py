@@ -395,7 +395,7 @@ def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> fl
         return 0.0
     ceiling = min((800.0 + logit) / float(weights.min()), 1e300)
     low, high, size = 0.0, math.inf, 0.0
-    for _ in range(400):
+    for round_number in range(400):
         first, second = slope(size)
         if first < 0:
             low = size
@@ -407,8 +407,9 @@ def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> fl
         if low >= ceiling:
             break
         step = size - first / second if second > 0 else math.inf
-        if not low < step < high:
-            # Bisect the exponent: the first step may have gone many powers of ten too far.
+        if not low < step < high or round_number % 8 == 7:
+            # Bisect the exponent: a step may have gone many powers of ten too far, and where
+            # the curvature underflows Newton's steps are too short to arrive.
             step = math.sqrt(max(low, high / 2.0**64)) * math.sqrt(high)
             step = step if math.isfinite(high) else max(4 * low, 1.0)
         size = min(step, ceiling)

@@ -141,14 +141,13 @@ def test_negative_alpha_error():
         log_error_bound(1.0, [0.5], [], "0.1", alpha_error=Fraction(-1))
 
 
-weights = st.lists(
-    magnitudes(-6, 1) | magnitudes(-310, 300) | st.just(0.0), min_size=1, max_size=10
-)
+weights = st.lists(magnitudes(-6, 1) | magnitudes(-30, 30) | st.just(0.0), min_size=1, max_size=10)
 
 
 @settings(max_examples=120, deadline=None)
 @given(weights, st.integers(0, 2**10), st.sampled_from([*NOISE[:5], "0.4999", "1e-300"]))
 @example([-2e-311, -0.2, 0.2, 0.2, -2e-311, 0.2, 0.2], 0, "1e-300")
+@example([-1.0, 0.0, 1e232, 0.0, 1e152, 0.0, 1.0], 88, "1e-12")
 @example([5e-324, 0.5, 0.5, 1e300, 6072.0], 7, "0.4")
 def test_the_witness_is_within_a_hundredth_of_the_minimum(alpha, bits, q):
     labels = [bits >> i & 1 for i in range(len(alpha))]

@@ -29,6 +29,7 @@ __all__ = ["Comparison", "crosscheck"]
 
 _GUARD_DIGITS = 40
 _MAX_GUARD_DIGITS = 40 << 10
+_MAX_GAP = 1e300
 _MAX_BRUTE_FORCE = 1 << 21
 
 
@@ -36,10 +37,11 @@ _MAX_BRUTE_FORCE = 1 << 21
 class Comparison:
     """One test point, seen by each engine.
 
-    `reference_log_error` is the reference's ln B(t) at the certificate's t, `enclosure` the
-    rigorous engine's, `gap` the reference's estimate of ln B(t) - min ln B (half the squared Newton
-    decrement). `vote_share` is the exact G of Definition 1, `flips_tried` how many sets of at most
-    `radius` flips were tried by brute force: both None where n is too large.
+    `reference_log_error` is the reference's ln B(t) at the certificate's t, to `digits` digits,
+    `enclosure` the rigorous engine's, `gap` the reference's estimate of ln B(t) - min ln B (half
+    the squared Newton decrement; None where that is no estimate, far from the minimum).
+    `vote_share` is the exact G of Definition 1, `flips_tried` how many sets of at most `radius`
+    flips were tried by brute force: both None where n is too large.
     """
 
     certificate: Certificate
@@ -193,7 +195,7 @@ def _compare(
     if certificate.kl_radius > radius:
         wrong.append("the radius exceeds the reference's")
     slope, curvature = log_chernoff_slope(t, alpha, labels, q)
-    gap = float(slope**2 / (2 * curvature)) if curvature > 0 else 0.0
+    gap = slope**2 / (2 * curvature) if curvature > 0 else mpf(0)
     share, tried = _brute_force(certificate, exact, labels, q, wrong)
     return Comparison(
         certificate,
@@ -201,7 +203,7 @@ def _compare(
         log_error,
         radius,
         output,
-        gap,
+        float(gap) if gap < _MAX_GAP else None,
         share,
         tried,
         mpmath.mp.dps,

@@ -8,10 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from certaudit.errors import CertauditError, InputError, Undecided
+
+# Not lazily: the name would be the module's, once anything had imported that.
+from certaudit.exact import exact
+
 if TYPE_CHECKING:
     from certaudit.certify.label_flip import certify_label_flip
-    from certaudit.errors import CertauditError, InputError, Undecided
-    from certaudit.exact import exact
 
 __version__ = "0.1.0"
 
@@ -25,11 +28,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "CertauditError": "certaudit.errors",
-    "InputError": "certaudit.errors",
-    "Undecided": "certaudit.errors",
     "certify_label_flip": "certaudit.certify.label_flip",
-    "exact": "certaudit.exact",
 }
 
 

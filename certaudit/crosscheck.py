@@ -88,7 +88,7 @@ def crosscheck(
     indices: Sequence[int],
     *,
     q: Number,
-    ridge: str = "auto",
+    ridge: Number = "auto",
     scale: str = "standard",
     intercept: bool = True,
     digits: int = 60,

@@ -43,7 +43,8 @@ RIDGE_READS_LABELS = Kind(
     "labels an adversary may flip. Flips then move the ridge, the classifier is no longer linear "
     "in the labels, and the certificate holds for the classifier at this fixed ridge only, not for "
     "the pipeline that chooses it. Use --ridge auto, which reads no labels, or a number fixed "
-    "beforehand. docs/errata.md, E8, has an instance.",
+    "beforehand. An instance where one flip changes the vote against a certified radius of 1: two "
+    "columns, ones and 0.00001 (1, -1, 1, ...), 16 rows, all labels 1 (proofs/ridge-gap.md).",
 )
 NO_BETTER_THAN_CONSTANT = Kind(
     "CA202",

@@ -1,4 +1,4 @@
-"""Constant votes: exactly when the positive alphas sum to less than 1/2, and never for class 1."""
+"""Constant classifiers: exactly when the positive alphas sum to less than 1/2, never for 1."""
 
 from fractions import Fraction
 from itertools import product
@@ -8,7 +8,7 @@ import pytest
 
 from certaudit.certify.data import LabelledData
 from certaudit.certify.label_flip import certify_label_flip, fit, is_constant
-from certaudit.reference.vote import classify
+from certaudit.reference.vote import classify, hard_vote, soft_vote
 from certaudit.rigorous.tail import log_error_bound
 
 HALF = Fraction(1, 2)
@@ -25,6 +25,17 @@ def test_the_criterion_is_exact(seed):
         positive = sum((a for a in alpha if a > 0), Fraction(0))
         assert (outputs == {0}) == (positive < HALF)
         assert 0 in outputs  # the mirror image: labels of all zeros always give 0
+
+
+def test_the_vote_may_be_constant_without_the_classifier_being_so():
+    """The criterion is about phi; g may keep its winner in other cases, for either class."""
+    for alpha, q, winner in (
+        ([HALF, HALF], Fraction(3, 10), 1),
+        ([Fraction(1, 6)] * 3, Fraction(2, 5), 0),
+    ):
+        assert {classify(alpha, y) for y in product((0, 1), repeat=len(alpha))} == {0, 1}
+        votes = {hard_vote(soft_vote(alpha, y, q)) for y in product((0, 1), repeat=len(alpha))}
+        assert votes == {winner}
 
 
 def one_point(x_test):

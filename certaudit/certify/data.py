@@ -160,8 +160,9 @@ def _features(name: str, array: NDArray[Any]) -> Floats:
 
 def _labels(name: str, array: NDArray[Any]) -> Labels:
     if array.dtype.kind not in "fiub":
+        shown = ", ".join(repr(str(label))[:30] for label in np.unique(array)[:3])
         raise InputError(
-            f"{name}: labels of dtype {array.dtype} need --positive LABEL, "
+            f"{name}: labels of dtype {array.dtype} ({shown}, ...) need --positive LABEL, "
             "which becomes 1 (the others 0)"
         )
     if array.dtype.kind == "f":

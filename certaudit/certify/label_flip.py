@@ -38,6 +38,7 @@ __all__ = [
 _HALF = Fraction(1, 2)
 _WIDTH = Fraction(1, 256)
 """An enclosure of ln B(t) wider than this is computed again from more precise alphas."""
+_LARGEST_T = 2.0**1000
 _RISING = (160, 640, 2560)
 """Accuracies, in bits, at which balls are asked before rationals: for ill-conditioned data."""
 _FAR = 1e290
@@ -161,7 +162,7 @@ def certify_label_flip(
     y_test: ArrayLike,
     *,
     q: Number,
-    ridge: str = "auto",
+    ridge: Number = "auto",
     scale: str = "standard",
     intercept: bool = True,
     positive: str | None = None,
@@ -172,13 +173,15 @@ def certify_label_flip(
     """Certify test points of the least-squares classifier under label noise q (Algorithm 1).
 
     x_train is n x d, x_test m x d, labels 0/1 (or anything with `positive`); q is an exact
-    number in (0, 1/2): "0.1", Fraction(1, 10), exact(0.1). `ridge` is "auto", "paper" or a
-    number as text, `scale` "standard" or "none". `limit` takes the first points only; `jobs` is
-    the number of processes; `progress` is called with (done, total).
+    number in (0, 1/2): "0.1", Fraction(1, 10), exact(0.1). `ridge` is "auto", "paper" or an exact
+    number, `scale` "standard" or "none". `limit` takes the first points only; `jobs` is the number
+    of processes (they are spawned: with more than one, a script needs the usual
+    `if __name__ == "__main__"`); `progress` is called with (done, total).
 
     Every log_error errs upward, every p_lower and radius downward.
 
-    Raises InputError for bad input, naming the place.
+    Raises InputError for bad input, naming the place, and Undecided where X'X + ridge is not
+    inverted at 2^18 bits (condition numbers beyond any real data's).
 
     Proof: `proofs/certificate.md`.
     """
@@ -199,7 +202,7 @@ def certify_data(
     data: LabelledData,
     *,
     q: Number,
-    ridge: str = "auto",
+    ridge: Number = "auto",
     scale: str = "standard",
     intercept: bool = True,
     limit: int | None = None,
@@ -216,6 +219,7 @@ def certify_data(
         raise InputError("jobs: must be at least 1")
     rate, features, chosen, model = fit(data, q=q, ridge=ridge, scale=scale, intercept=intercept)
     total = len(data.x_test) if limit is None else min(limit, len(data.x_test))
+    jobs = min(jobs, total)
     certificates = []
     for _, _, certificate in certify_points(model, data, rate, range(total), jobs=jobs):
         certificates.append(certificate)
@@ -229,7 +233,7 @@ def certify_points(
 ) -> Iterator[tuple[SolvedPoint, Bound, Certificate]]:
     """Yield alpha, the bound and the certificate of each test point named, in order.
 
-    Raises nothing that checked data and a fitted model could cause.
+    Raises Undecided where X'X + ridge is not inverted at 2^18 bits.
 
     Proof: `proofs/certificate.md`.
     """
@@ -241,7 +245,7 @@ def certify_points(
 
 
 def fit(
-    data: LabelledData, *, q: Number, ridge: str, scale: str, intercept: bool
+    data: LabelledData, *, q: Number, ridge: Number, scale: str, intercept: bool
 ) -> tuple[Fraction, Features, Ridge, LeastSquares]:
     """Return the noise, design, ridge and fitted classifier of checked two-label data.
 
@@ -252,8 +256,8 @@ def fit(
     rate = check_label_noise(q)
     if data.classes != 2:
         raise InputError(
-            f"labels: {data.classes} classes found, two are certified; "
-            "use --positive LABEL to certify one class against the rest"
+            f"labels: 0 and 1 are certified, the largest here is {data.classes - 1}; "
+            "--positive LABEL makes one label 1 and the others 0"
         )
     features = prepare(data.x_train, data.x_test, scale=scale, intercept=intercept)
     chosen = choose_ridge(ridge, features, data.y_train, rate)
@@ -316,8 +320,10 @@ def _scores(model: LeastSquares, point: SolvedPoint) -> Iterator[tuple[Enclosure
 def is_constant(model: LeastSquares, point: SolvedPoint) -> bool:
     """Return whether the sum of max(alpha_i, 0) is < 1/2, exactly: then every vote is for 0.
 
-    The mirror image, every labelling predicting 1, never happens: all-zero labels score 0.
-    With an intercept the alphas sum to 1, so the sum of the positive ones is at least 1.
+    No labelling then reaches 1/2, so the base classifier outputs 0 on all of them. (It never
+    outputs 1 on all of them: all-zero labels score 0.) With an intercept the alphas sum to 1, so
+    the sum of the positive ones is at least 1. The vote of Definition 1 may be the same for all
+    labellings in other cases too: they are left to the bound.
 
     Proof: `proofs/constant-vote.md`.
     """
@@ -352,7 +358,9 @@ class Bound:
     log_error: Enclosure
 
 
-def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> float:
+def chernoff_t(
+    alpha: Floats, labels: Labels, q: Fraction, direction: int, *, gap: float | None = None
+) -> float:
     """Return a t near the minimum of ln B(t), (6), on the side that `direction` (+1, -1) names.
 
     A float search: no bound depends on it, any t is sound. Written in the gap c between 1/2 and
@@ -363,7 +371,8 @@ def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> fl
         ln B(t) = c |t| + sum_i ln(a_i + (1 - a_i) exp(-|t| |alpha_i|)).
 
     Convex in |t|: Newton's method inside a bracket. Where the infimum lies at infinity (a score
-    that ties with 1/2), |t| stops where every exponential has vanished.
+    that ties with 1/2), |t| stops where every exponential has vanished. `gap` is c, where the
+    caller knows it better than a sum of floats does: near a tie all depends on it.
 
     Proof: `proofs/chernoff.md`.
     """
@@ -377,7 +386,10 @@ def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> fl
     alpha, ones = alpha[used], labels[used] == 1
     weights = np.abs(alpha)
     worst_is_one = alpha < 0 if direction > 0 else alpha > 0
-    gap = -direction * math.fsum([*alpha[worst_is_one].tolist(), -0.5 / unit])
+    if gap is None:
+        gap = -direction * math.fsum([*alpha[worst_is_one].tolist(), -0.5 / unit])
+    else:
+        gap /= unit
     # ln(a/(1-a)): the worst value takes a flip (a = q) where it is not the label.
     with ctx.workprec(64):
         logit = float((to_ball(1 - q) / to_ball(q)).log())
@@ -394,6 +406,11 @@ def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> fl
     if slope(0.0)[0] >= 0:
         return 0.0
     ceiling = min((800.0 + logit) / float(weights.min()), 1e300)
+    return _short(direction * (_minimum(slope, ceiling) / unit))
+
+
+def _minimum(slope: Callable[[float], tuple[float, float]], ceiling: float) -> float:
+    """Return where a convex function on [0, ceiling] is near its minimum, given its derivatives."""
     low, high, size = 0.0, math.inf, 0.0
     for round_number in range(400):
         first, second = slope(size)
@@ -404,8 +421,6 @@ def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> fl
         # Convexity: the gap to the minimum is at most |slope| times the distance to it.
         if math.isfinite(high) and abs(first) * (high - low) <= _SEARCH_GAP:
             break
-        if low >= ceiling:
-            break
         step = size - first / second if second > 0 else math.inf
         if not low < step < high or round_number % 8 == 7:
             # Bisect the exponent: a step may have gone many powers of ten too far, and where
@@ -414,17 +429,17 @@ def chernoff_t(alpha: Floats, labels: Labels, q: Fraction, direction: int) -> fl
             step = step if math.isfinite(high) else max(4 * low, 1.0)
         size = min(step, ceiling)
         if not low < size < high:
-            break  # neighbouring floats: nothing between them
-    return _short(direction * (size / unit))
+            break  # the ceiling, or neighbouring floats: nothing between them
+    return size
 
 
 def _short(t: float) -> float:
-    """Return t rounded to 24 bits: a short witness, the same on machines that round otherwise.
+    """Return t, finite and rounded to 32 bits: the same on machines that round otherwise.
 
-    ln B is flat at its minimum: a relative change of 2^-25 costs (t^2 (ln B)'') 2^-51 or so.
+    ln B is flat at its minimum: a relative change of 2^-32 costs about t^2 (ln B)'' 2^-65.
     """
-    mantissa, exponent = math.frexp(t)
-    return math.ldexp(round(mantissa * 2.0**24), exponent - 24)
+    mantissa, exponent = math.frexp(max(-_LARGEST_T, min(t, _LARGEST_T)))
+    return math.ldexp(round(mantissa * 2.0**32), exponent - 32)
 
 
 class _Bounder:
@@ -437,10 +452,10 @@ class _Bounder:
         """Return the bound, None where the float alphas are not precise enough."""
         if facts.constant:
             return Bound(0.0, Enclosure(0, 0, 0, 0))
-        if point.alpha_error is None:
+        if point.alpha_error is None or not _is_precise(point.alpha, point.alpha_error):
             return None
         t = chernoff_t(point.alpha, self.labels, self.q, _direction(facts))
-        if not _is_precise(t, point.alpha, point.alpha_error):
+        if abs(Fraction(t)) * point.alpha_error > _WIDTH / 4:
             return None
         zeros, ones = point.alpha[~self.ones].tolist(), point.alpha[self.ones].tolist()
         bound = log_error_bound(t, zeros, ones, self.q, alpha_error=point.alpha_error)
@@ -477,22 +492,25 @@ def _bound_from_balls(balls: list[arb], facts: Facts, labels: Labels, q: Fractio
     middle = np.array([float(ball.mid()) for ball in balls])
     if not np.isfinite(middle).all():
         return None
-    t = chernoff_t(middle, labels, q, _direction(facts))
-    if not _is_precise(t, middle, sum((from_ball(ball).rad for ball in balls), Fraction(0))):
+    if not _is_precise(middle, sum((from_ball(ball).rad for ball in balls), Fraction(0))):
         return None
+    direction = _direction(facts)
+    with ctx.workprec(_MAX_ACCURACY):
+        worst = [b for b, a in zip(balls, middle.tolist(), strict=True) if direction * a < 0]
+        gap = float(((arb(0.5) - sum(worst, arb(0))) * direction).mid())
+    t = chernoff_t(middle, labels, q, direction, gap=gap)
     zeros: list[float | arb] = [ball for ball, y in zip(balls, labels, strict=True) if y == 0]
     ones: list[float | arb] = [ball for ball, y in zip(balls, labels, strict=True) if y == 1]
     bound = log_error_bound(t, zeros, ones, q)
     return Bound(t, bound) if bound.rad <= _WIDTH else None
 
 
-def _is_precise(t: float, alpha: Floats, error: Fraction) -> bool:
-    """Return whether an l1 error of alpha costs little at t, and could not have misled the search.
+def _is_precise(alpha: Floats, error: Fraction) -> bool:
+    """Return whether alpha is known well enough to search for t, given its l1 error.
 
     Decides only how much work is done: any t and any enclosure of alpha are sound.
     """
-    largest = Fraction(float(np.abs(alpha).max()))
-    return abs(Fraction(t)) * error <= _WIDTH / 4 and error <= largest / (1 << 20)
+    return error <= Fraction(float(np.abs(alpha).max())) / (1 << 20)
 
 
 def _certificate(

@@ -11,7 +11,7 @@ import numpy as np
 from certaudit.certify.data import Floats, Labels
 from certaudit.certify.features import Features
 from certaudit.errors import InputError
-from certaudit.exact import format_rational, parse_rational
+from certaudit.exact import Number, as_rational, format_rational
 
 __all__ = ["Ridge", "choose_ridge"]
 
@@ -41,8 +41,8 @@ class Ridge:
         return {"rule": self.rule, "value": text}
 
 
-def choose_ridge(rule: str, features: Features, labels: Labels, q: Fraction) -> Ridge:
-    """Return the ridge for a rule: "auto", "paper", or an exact number >= 0 as text.
+def choose_ridge(rule: Number, features: Features, labels: Labels, q: Fraction) -> Ridge:
+    """Return the ridge for a rule: "auto", "paper", or an exact number >= 0.
 
     Both rules are (1 + q) s^2 k/(2n) cond(X'X) (section 4.1 of Rosenfeld et al.), with
     s^2 = 1/4 for "auto", the largest variance of a 0/1 label, and the residual variance of
@@ -55,8 +55,8 @@ def choose_ridge(rule: str, features: Features, labels: Labels, q: Fraction) -> 
 
     Proof: `proofs/ridge-gap.md`.
     """
-    if rule not in ("auto", "paper"):
-        given = parse_rational(rule, "ridge")
+    if not isinstance(rule, str) or rule not in ("auto", "paper"):
+        given = as_rational(rule, "ridge")
         if given < 0:
             raise InputError("ridge: must not be negative")
         return Ridge("given", given)

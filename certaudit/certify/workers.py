@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing.connection import wait
 from typing import Any, TypeVar
+
+from certaudit.errors import CertauditError
 
 __all__ = ["run_in_order"]
 
@@ -41,6 +47,7 @@ def run_in_order(
     resource_tracker.ensure_running()
     waiting: deque[tuple[X, Y, Future[Any]]] = deque()
     try:
+        # A pool that breaks says so at either end of a task.
         for x, y in items:
             with _interrupts_held_back():
                 future = pool.submit(_call, x, y)
@@ -51,8 +58,14 @@ def run_in_order(
         while waiting:
             first, second, result = waiting.popleft()
             yield first, second, result.result()
+    except BrokenProcessPool:
+        raise CertauditError(
+            "a worker process ended before its time (killed, or out of memory; in a script of "
+            'your own, is there an `if __name__ == "__main__"`?): try one job'
+        ) from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        with _interrupts_held_back():
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
@@ -74,7 +87,16 @@ def _interrupts_held_back() -> Iterator[None]:
 def _start(task: Callable[[Any, Any], Any]) -> None:
     global _task  # noqa: PLW0603  (a process has one task; sending it with every item costs more)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the pool
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _task = task
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it ended."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _call(x: object, y: object) -> object:

@@ -34,11 +34,16 @@ _SMALL = 2_000_000
     type=click.Choice(["kl", "all"]),
     default="kl",
     show_default=True,
-    help="Which radius to prove.",
+    help="Which radius to prove; kl is the only one so far.",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="First N test points only.")
 @click.option(
-    "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes (default: one a core)."
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="First N test points only (of a sorted test set: one class).",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), metavar="N", help="Processes (default: one a core)."
 )
 def certify(
     data: Path,

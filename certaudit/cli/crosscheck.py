@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,14 @@ def crosscheck(
     return code
 
 
+def _share(share: Fraction) -> str:
+    """Return a share in 12 digits, never as 0 or 1 where it is not."""
+    text = f"{float(share):.12g}"
+    if text in ("0", "1") and share != int(text):
+        return "below 1" if share > Fraction(1, 2) else "above 0"
+    return text
+
+
 def comparison_report(comparisons: list[Comparison], digits: int) -> list[RenderableType]:
     """Return the table of a crosscheck and the lines below it."""
     import mpmath
@@ -109,10 +118,10 @@ def comparison_report(comparisons: list[Comparison], digits: int) -> list[Render
             str(c.index),
             f"{c.prediction}{'' if c.decided else ' ?'}",
             str(comparison.reference_output),
-            "constant" if c.log_error is None else f"{c.log_error:.9g}",
+            "constant" if c.log_error is None else f"{c.log_error:.7g}",
             "constant"
             if comparison.reference_log_error is None
-            else mpmath.nstr(comparison.reference_log_error, 9),
+            else mpmath.nstr(comparison.reference_log_error, 7),
             "" if comparison.width is None else f"{comparison.width:.0e}",
             "" if comparison.gap is None else f"{comparison.gap:.0e}",
             str(c.kl_radius),
@@ -122,7 +131,7 @@ def comparison_report(comparisons: list[Comparison], digits: int) -> list[Render
             exact.add_row(
                 str(c.index),
                 str(c.prediction),
-                f"{float(comparison.vote_share):.12g}",
+                _share(comparison.vote_share),
                 "" if comparison.flips_tried is None else str(comparison.flips_tried),
             )
         lines += [f"point {c.index}: CONTRADICTION: {text}" for text in comparison.contradictions]

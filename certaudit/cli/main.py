@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 
 import click
 
@@ -28,8 +30,8 @@ _PRINTED_DIGITS = 100_000
 def app() -> None:
     """Decide, in exact arithmetic, whether robustness certificates are true.
 
-    Exit codes: 0 everything confirmed, 1 something refuted, 2 usage or unreadable input,
-    3 something left open, 5 nothing decided, 70 internal error, 130 interrupted.
+    Exit codes: 0 fine, 1 something refuted, 2 usage or unreadable input, 3 something left
+    open, 70 internal error, 130 interrupted.
     """
 
 
@@ -97,5 +99,17 @@ def _fail(message: str, code: Exit) -> Exit:
 
 
 def console() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script: a stop signal ends it in order, further ones wait."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # What the caller has chosen to ignore (nohup, a shell's background job) stays ignored.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     sys.exit(main())
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    raise KeyboardInterrupt

@@ -162,7 +162,8 @@ def _approximate(value: Fraction) -> str:
 def _rational(value: Fraction) -> str:
     from certaudit.exact import format_rational
 
-    return shorten(format_rational(value), 24)
+    text = format_rational(value)
+    return text if len(text) <= 24 else f"about {_approximate(value)}"
 
 
 def run_report(run: LabelFlipRun, source: str) -> list[RenderableType]:
@@ -171,7 +172,10 @@ def run_report(run: LabelFlipRun, source: str) -> list[RenderableType]:
     n = len(run.data.y_train)
     setting = table("setting", "")
     setting.add_row("data", shorten(source, 60))
-    setting.add_row("training set", f"{n} points, {run.features.columns} feature columns")
+    dropped = len(run.features.scale.dropped)
+    columns = f"{run.features.columns} feature columns"
+    columns += f" ({dropped} constant ones dropped)" if dropped else ""
+    setting.add_row("training set", f"{n} points, {columns}")
     setting.add_row("test points certified", f"{total} of {len(run.data.y_test)}")
     setting.add_row("label noise", f"q = {_rational(run.q)}")
     intercept = "free intercept" if run.features.intercept else "no intercept"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import click
 
 from certaudit.cli.output import print_json, show, table
@@ -15,7 +17,7 @@ def radius() -> None:
 
 
 @radius.command("label-flip", short_help="Label noise: how many flips cannot change the vote.")
-@click.option("--q", required=True, metavar="Q", help="Probability that a label is replaced.")
+@click.option("--q", required=True, metavar="Q", help="Probability of another label.")
 @click.option(
     "--classes", type=click.IntRange(min=2), default=2, show_default=True, help="Number of labels."
 )
@@ -25,6 +27,7 @@ def radius() -> None:
 def label_flip(q: str, classes: int, p: str | None, log_error: str | None, style: str) -> int:
     """Print the KL radius (5), B.3 for label noise: how many flips cannot change the vote.
 
+    Q is the probability with which a label is replaced by another one, chosen uniformly.
     Numbers are exact: 0.1 is 1/10. At a tie (q = 3/8, p = 9/10) the radius holds.
 
     Example: certaudit radius label-flip --q 0.1 --log-error=-260
@@ -56,4 +59,6 @@ def label_flip(q: str, classes: int, p: str | None, log_error: str | None, style
     result = table("guarantee", ">radius")
     result.add_row("kl", str(answer))
     show(result)
+    if log_error is None and given <= Fraction(1, 2):
+        show("p <= 1/2: no winner of the vote is proven, the radius says nothing.")
     return 0

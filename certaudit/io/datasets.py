@@ -106,9 +106,12 @@ def _first_bytes(path: Path) -> bytes:
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            sizes = {info.filename: info.file_size for info in archive.infolist()}
+            members = archive.infolist()
+            sizes = {info.filename: info.file_size for info in members}
     except _UNREADABLE as error:
         raise InputError(f"{path}: not a readable .npz file ({_why(error)})") from None
+    if len(sizes) < len(members):
+        raise InputError(f"{path}: two members have the same name")
     missing = [key for key in KEYS if f"{key}.npy" not in sizes]
     if missing:
         raise InputError(f"{path}: no array {', '.join(missing)} (needed: {', '.join(KEYS)})")
@@ -151,6 +154,7 @@ def _read_csv(
         shown = shown[:120] + ("..." if len(names) > 8 or len(shown) > 120 else "")
         raise InputError(f"{path}: {count} column {label_column!r} (columns: {shown})")
     at = names.index(label_column)
+    _check_names(path, names)
     features, labels = [], []
     for line, fields in rows:
         if len(fields) != len(names):
@@ -172,6 +176,15 @@ def _read_csv(
     others = names[:at] + names[at + 1 :]
     matrix = np.asarray(features, dtype=np.float64).reshape(len(labels), len(others))
     return others, matrix, _plain_labels(labels)
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    """Refuse columns without a name (a row index, as a rule, which may tell the label), twins."""
+    for position, name in enumerate(names):
+        if not name.strip():
+            raise InputError(f"{path}: column {position + 1} has no name (a row index?): remove it")
+        if names.index(name) != position:
+            raise InputError(f"{path}: two columns are called {name[:40]!r}")
 
 
 def _number(field: str, path: Path, line: int, name: str) -> float:

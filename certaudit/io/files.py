@@ -33,7 +33,9 @@ def check_run_folder(folder: Path) -> None:
 
 
 def _check_run_folder(folder: Path) -> None:
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+    if folder.is_symlink():
+        raise InputError(f"{folder}: is a link; name the folder itself")
+    if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: exists and is not a folder")
     if folder.exists():
         files = {entry.name: entry.is_file() for entry in sorted(folder.iterdir())}
@@ -42,11 +44,22 @@ def _check_run_folder(folder: Path) -> None:
         foreign = [name for name, is_file in files.items() if name not in _OURS or not is_file]
         if foreign:
             raise InputError(f"{folder}: holds {foreign[0]!r}, not of a run; it is left alone")
+        if not _is_ours(folder / RUN):
+            raise InputError(f"{folder}: its {RUN} is not certaudit's; it is left alone")
     parent = folder.absolute().parent
     while not parent.exists():
         parent = parent.parent
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise InputError(f"{folder}: {parent} cannot be written to")
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether a run.json was written by certaudit: other tools use the name too."""
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return isinstance(content, dict) and "certaudit" in content
 
 
 def write_run(
@@ -67,7 +80,7 @@ def write_run(
         building = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
         _write_synced(building / RUN, [_line(run, indent=1)])
         _write_synced(building / CERTIFICATES, (_line(record) for record in certificates))
-        building.chmod(0o755)
+        building.chmod(0o777 & ~_umask())
         _sync_folder(building)
         _swap(building, final)
         _sync_folder(final.parent)
@@ -109,7 +122,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        building.chmod(0o644)
+        building.chmod(0o666 & ~_umask())
         building.replace(final)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
@@ -127,6 +140,13 @@ def _write_synced(path: Path, lines: Iterable[str]) -> None:
         file.writelines(lines)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    """Return the permissions that the user takes from new files (temporary ones have less)."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _sync_folder(folder: Path) -> None:

@@ -87,7 +87,8 @@ def kl_radius(
     (the number of labels) where that is given. It never errs upward: equality is decided
     in integers, and at equality the radius holds for both classes.
 
-    Raises InputError for floats, q out of range, p outside [0, 1), both or neither given.
+    Raises InputError for floats, q out of range, p outside [0, 1), both or neither given;
+    Undecided for p within 2^-500000 or so of 1/2, or of a tie that is none.
 
     Proof: `proofs/kl-radius.md`.
     """

@@ -11,7 +11,7 @@ import pytest
 BIG = 2**53
 CSV = "a,b,y\n" + "".join(f"{i * i % 7},{i}.5,{i % 2}\n" for i in range(10))
 FAR = CSV.encode() + b"1,2.5,0\n" * 4000 + b"1,"
-OLD_RUN = {"run/run.json": b"{}\n", "run/certificates.jsonl": b"old\n"}
+OLD_RUN = {"run/run.json": b'{"certaudit": "0.0.1"}\n', "run/certificates.jsonl": b"old\n"}
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ NPZ = {
     "label inf": (npz(y_train=put(7, 0, np.inf)), "y_train[7] is inf"),
     "label huge": (npz(y_train=put(7, 0, 1e30)), "y_train[7] is 1e+30"),
     "label beyond int64": (npz(y_train=put(7, 0, np.uint64(2**63))), "y_train[7] is 922337203685"),
-    "three classes": (npz(y_train=put(0, 0, 2)), "labels: 3 classes"),
-    "third class in test": (npz(y_test=put(0, 0, 2)), "labels: 3 classes"),
+    "three classes": (npz(y_train=put(0, 0, 2)), "labels: 0 and 1 are certified"),
+    "third class in test": (npz(y_test=put(0, 0, 2)), "labels: 0 and 1 are certified"),
     "strings as labels": (npz(**column(train=["a", "b"], other="a")), "--positive"),
     "complex features": (npz(X_train=lambda x: x + 0j), "X_train: dtype complex128"),
     "strings as features": (npz(X_test=lambda x: x.astype(str)), "X_test: dtype <U"),
@@ -237,6 +237,8 @@ PLACES = {  # the run folder of certify: name, files, what is named
     "folder without run.json": ("g", {"g/notes.txt": b"mine"}, "g: exists and is not a run"),
     "empty folder": ("g", {"g": None}, "g: exists and is not a run"),
     "foreign file": ("g", {"g/run.json": b"{}", "g/notes.txt": b"mine"}, "g: holds 'notes.txt'"),
+    "foreign run.json": ("g", {"g/run.json": b'{"loss": 0.5}'}, "g: its run.json is not"),
+    "run.json is no JSON": ("g", {"g/run.json": b"precious"}, "g: its run.json is not"),
     "foreign folder": ("g", {"g/run.json": b"{}", "g/old/a": b"mine"}, "g: holds 'old'"),
     "run.json is a folder": ("g", {"g/run.json/notes.txt": b"mine"}, "g: "),
     "certificates are a folder": ("g", {"g/run.json": b"{}", "g/certificates.jsonl/a": b""}, "g: "),

@@ -537,7 +537,7 @@ def test_interrupted_halfway(jobs, earlier, arrays, save, tree):
     if earlier:
         Path("run").mkdir()
         for file in FILES:
-            Path("run", file).write_bytes(b"old\n")
+            Path("run", file).write_bytes(b'{"certaudit": "0.0.1"}\n')
     before = tree()
     command = ("certify", name, "-o", "run", "--q", "0.1", "--jobs", jobs)
     done = subprocess.run(

@@ -1,6 +1,8 @@
 """The README shows what the program prints, and names the commands that there are."""
 
 import re
+import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +15,8 @@ def test_the_output_shown_is_the_output(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     data = files("certaudit").joinpath("data", "breast_cancer.csv").read_bytes()
-    Path("breast_cancer.csv").write_bytes(data)
+    Path("certaudit/data").mkdir(parents=True)
+    Path("certaudit/data/breast_cancer.csv").write_bytes(data)
     (command,) = re.findall(r"^\$ certaudit (certify .*)$", README, re.MULTILINE)
     (shown,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     assert main(command.split()) == 0
@@ -24,6 +27,24 @@ def test_the_output_shown_is_the_output(tmp_path, monkeypatch, capsys):
 
 def test_the_table_of_commands_is_complete():
     assert set(re.findall(r"^\| `certaudit ([a-z]+)", README, re.MULTILINE)) == set(app.commands)
+
+
+def test_nothing_was_left_to_fill_in():
+    assert "@@" not in README
+
+
+def test_the_python_example_runs_in_a_fresh_process(tmp_path):
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    data = (
+        "import numpy as np\n"
+        "X = np.random.default_rng(0).normal(size=(50, 3)); y = (X[:, 0] > 0).astype(int)\n"
+        "X_train, y_train, X_test, y_test = X[:40], y[:40], X[40:], y[40:]\n"
+    )
+    checks = "assert exact(0.5) * 2 == 1\nimport certaudit.exact\nassert callable(exact)\n"
+    script = tmp_path / "example.py"
+    script.write_text(data + example + checks + "from certaudit import exact\nexact(0.1)\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_links_lead_somewhere():

@@ -182,11 +182,16 @@ def test_memory_stays_far_below_n_by_m():
 
 
 def test_overflowing_products_fall_back_to_balls():
-    """x.w overflows float64 on the way, alpha itself is moderate."""
+    """x.w overflows float64 on the way, alpha is moderate: balls give what smaller units give."""
     train = np.array([[1e200, 1.0], [-1e200, 2.0], [1e200, -1.0], [3e199, 0.5]])
-    labels = np.array([1, 0, 1, 0])
-    run = certify_label_flip(
-        train, labels, train * 1e100, labels, q="0.1", scale="none", ridge="1", intercept=False
-    )
-    for certificate in run.certificates:
-        assert certificate.constant or certificate.log_error <= 0
+    test = np.array([[1e200, 1.0], [-1e200, 0.0], [1e199, 3.0]])
+    labels, targets = np.array([1, 0, 1, 0]), np.array([1, 0, 1])
+    options = {"q": "0.01", "scale": "none", "intercept": False, "ridge": "1e-300"}
+    huge = certify_label_flip(train * 1e108, labels, test * 1e108, targets, **options)
+    plain = certify_label_flip(train, labels, test, targets, **options)
+    model = LeastSquares(train * 1e108, test * 1e108, labels, Fraction(1), intercept=False)
+    assert all(point.alpha_error is None for point in model.points(range(3)))
+    for one, other in zip(huge.certificates, plain.certificates, strict=True):
+        assert one.log_error == pytest.approx(other.log_error, abs=0.01)
+        assert one.decided == other.decided
+    assert any(certificate.decided for certificate in plain.certificates)

@@ -197,11 +197,14 @@ def test_a_tie_at_infinity_ends():
         assert number(bound.upper) <= mpmath.log(mpmath.mpf("0.1")) + 0.01
 
 
-def test_extreme_alphas_do_not_overflow():
-    for scale in (1e-300, 1e-30, 1e30, 1e300, 1.7e308):
-        alpha = np.array([scale, -scale / 3, scale / 7])
-        t = chernoff_t(alpha, np.array([1, 0, 1]), Fraction(1, 10), 1)
-        assert np.isfinite(t)
+@pytest.mark.parametrize("direction", [1, -1])
+@pytest.mark.parametrize("scale", [5e-324, 1e-300, 1e-30, 1e30, 1e300, 1.7e308])
+def test_extreme_alphas_do_not_overflow(scale, direction):
+    alpha = np.array([scale, -scale / 3, scale / 7])
+    t = chernoff_t(alpha, np.array([1, 0, 1]), Fraction(1, 10), direction)
+    assert np.isfinite(t)
+    assert t * direction >= 0
+    assert log_error_bound(t, [alpha[1]], [alpha[0], alpha[2]], "0.1").rad < 1
 
 
 @given(st.fractions(min_value=-5000, max_value=0))

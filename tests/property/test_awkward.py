@@ -7,12 +7,15 @@ import mpmath
 import numpy as np
 import pytest
 
+from certaudit.certify import label_flip
 from certaudit.certify.data import LabelledData
 from certaudit.certify.label_flip import certify_label_flip, certify_points, chernoff_t, fit
 from certaudit.certify.least_squares import LeastSquares, integer_columns
+from certaudit.exact import Enclosure
 from certaudit.reference import tail as reference
 from certaudit.reference.least_squares import exact_alpha, gram
 from certaudit.reference.radius import number
+from certaudit.rigorous.radius import kl_radius
 
 
 def one(rows, labels, test, q, **options):
@@ -141,3 +144,19 @@ def test_a_constant_vote_is_decided_at_a_tie_with_no_dyadic(numerators):
         # X = 3 I, ridge 9: alpha_i = 3 h_i / (9 + 9) = h_i / 6.
         certificate = one(3 * np.eye(n), [0] * n, test, "1/4", ridge="9", **PLAIN)
         assert certificate.constant is constant
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_written_is_the_upper_end_rounded_up(seed):
+    """Enclosures whose ends are no float64: nearest rounding would claim too much half the time."""
+    random = Random(seed)
+    for _ in range(20):
+        enclosure = Enclosure(-random.getrandbits(90) - 1, -85, random.getrandbits(30), -90)
+        bound = label_flip.Bound(1.0, enclosure)
+        facts = label_flip.Facts(1, 1, constant=False)
+        certificate = label_flip._certificate(0, 1, facts, bound, Fraction(1, 3), 10**6)
+        written = Fraction(certificate.log_error)
+        upper = min(enclosure.upper, Fraction(0))
+        assert upper <= written <= upper + Fraction(1, 2**40)
+        assert upper <= Fraction(repr(certificate.log_error))
+        assert certificate.kl_radius == kl_radius("1/3", log_error=written)

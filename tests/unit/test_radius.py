@@ -9,6 +9,7 @@ import pytest
 from flint import ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import rational
 
 from certaudit.errors import InputError
 from certaudit.reference import radius as reference
@@ -186,6 +187,22 @@ def test_log_error_agrees_with_the_reference(q, top, places):
     with mpmath.workdps(80):
         expected = reference.kl_radius_from_log_error(reference.number(bound), q)
     assert kl_radius(q, log_error=bound) == expected
+
+
+@pytest.mark.parametrize("r", [1, 2, 17, 73])
+@pytest.mark.parametrize("q", ["0.1", "0.3", "1e-6"])
+def test_the_floor_is_decided_within_1e_40_of_an_integer(q, r):
+    with mpmath.workdps(120):
+        flips = 2 * r * reference.kl_divergence(1, Fraction(q))
+
+        def excess(x):
+            return -mpmath.log(4) - x - mpmath.log1p(-mpmath.exp(x)) - flips
+
+        root = mpmath.findroot(excess, -flips - mpmath.log(4) - mpmath.exp(-flips) / 8)
+        below = rational(root)
+    for distance in (Fraction(1, 10**40), Fraction(1, 10**90)):
+        assert kl_radius(q, log_error=below - distance) == r
+        assert kl_radius(q, log_error=below + distance) == r - 1
 
 
 @given(noise, st.integers(-(10**6), -1), st.integers(-(10**6), -1))

@@ -36,7 +36,7 @@ proofs: .venv/installed ## run the proofs of the public bounds
 lock: ## update requirements.lock from pyproject.toml (ARGS=--upgrade: newest versions)
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && "$(PYTHON)" -m venv "$$tmp" && \
 	"$$tmp/bin/python" -m pip --disable-pip-version-check install --quiet uv && \
-	"$$tmp/bin/uv" pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	"$$tmp/bin/uv" pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	    --fork-strategy fewest --generate-hashes --no-emit-index-url --quiet \
 	    --custom-compile-command "make lock" --output-file requirements.lock $(ARGS)
 

@@ -15,6 +15,10 @@ from certaudit.exact import exact
 
 if TYPE_CHECKING:
     from certaudit.certify.label_flip import certify_label_flip
+    from certaudit.io.tables import load_table
+    from certaudit.noise import discrete, gaussian, label_flip, sparse
+    from certaudit.rigorous.radius import certified, radius
+    from certaudit.rigorous.threshold import threshold
 
 __version__ = "0.1.0"
 
@@ -23,12 +27,28 @@ __all__ = [
     "InputError",
     "Undecided",
     "__version__",
+    "certified",
     "certify_label_flip",
+    "discrete",
     "exact",
+    "gaussian",
+    "label_flip",
+    "load_table",
+    "radius",
+    "sparse",
+    "threshold",
 ]
 
 _HOME = {
+    "certified": "certaudit.rigorous.radius",
     "certify_label_flip": "certaudit.certify.label_flip",
+    "discrete": "certaudit.noise",
+    "gaussian": "certaudit.noise",
+    "label_flip": "certaudit.noise",
+    "load_table": "certaudit.io.tables",
+    "radius": "certaudit.rigorous.radius",
+    "sparse": "certaudit.noise",
+    "threshold": "certaudit.rigorous.threshold",
 }
 
 

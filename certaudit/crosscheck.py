@@ -23,6 +23,7 @@ from certaudit.exact import Enclosure, Number
 from certaudit.reference.least_squares import alpha_vector, exact_alpha, normal_matrix, weights
 from certaudit.reference.radius import kl_radius_from_log_error, number
 from certaudit.reference.tail import log_chernoff, log_chernoff_slope
+from certaudit.reference.threshold import tight_radius_from_log_error
 from certaudit.reference.vote import MAX_ENUMERATED, hard_vote, noisy_score_vote
 
 __all__ = ["Comparison", "crosscheck"]
@@ -31,6 +32,8 @@ _GUARD_DIGITS = 40
 _MAX_GUARD_DIGITS = 40 << 10
 _MAX_GAP = 1e300
 _MAX_BRUTE_FORCE = 1 << 21
+_MAX_TIGHT = 2_000
+"""The reference looks for tight radii up to this: its rationals grow with the radius."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Comparison:
     enclosure: Enclosure | None
     reference_log_error: mpf | None
     reference_radius: int
+    reference_tight: int
     reference_output: int
     gap: float | None
     vote_share: Fraction | None
@@ -73,7 +77,7 @@ class Comparison:
                 "log_error": None
                 if self.reference_log_error is None
                 else mpmath.nstr(self.reference_log_error, self.digits),
-                "radius": {"kl": self.reference_radius},
+                "radius": {"kl": self.reference_radius, "tight": self.reference_tight},
                 "paper_output": self.reference_output,
             },
             "gap": self.gap,
@@ -100,7 +104,7 @@ def crosscheck(
     Raises InputError as certify_label_flip does.
     """
     rate, features, chosen, model = fit(data, q=q, ridge=ridge, scale=scale, intercept=intercept)
-    found = list(certify_points(model, data, rate, indices))
+    found = list(certify_points(model, data, rate, indices, guarantees=("kl", "tight")))
     rows, tests = features.train.tolist(), features.test[list(indices)].tolist()
     labels = data.y_train.tolist()
     small = len(labels) <= MAX_ENUMERATED
@@ -179,7 +183,17 @@ def _compare(
         share, tried = _brute_force(certificate, exact, labels, q, wrong)
         radius = len(labels)
         return Comparison(
-            certificate, None, None, radius, output, None, share, tried, mpmath.mp.dps, tuple(wrong)
+            certificate,
+            None,
+            None,
+            radius,
+            radius,
+            output,
+            None,
+            share,
+            tried,
+            mpmath.mp.dps,
+            tuple(wrong),
         )
     t = number(Fraction(bound.t))
     log_error = log_chernoff(t, alpha, labels, q)
@@ -191,9 +205,7 @@ def _compare(
     # ln(1 - p) <= 0 whatever B(t) is, so a bound of 0 is never too low.
     if mpf(certificate.log_error or 0) + slack < min(log_error, mpf(0)):
         wrong.append("log_error is below ln B(t)")
-    radius = min(kl_radius_from_log_error(log_error, q), len(labels))
-    if certificate.kl_radius > radius:
-        wrong.append("the radius exceeds the reference's")
+    radius, tight = _reference_radii(certificate, log_error, q, len(labels), wrong)
     slope, curvature = log_chernoff_slope(t, alpha, labels, q)
     gap = slope**2 / (2 * curvature) if curvature > 0 else mpf(0)
     share, tried = _brute_force(certificate, exact, labels, q, wrong)
@@ -202,6 +214,7 @@ def _compare(
         enclosure,
         log_error,
         radius,
+        tight,
         output,
         float(gap) if gap < _MAX_GAP else None,
         share,
@@ -209,6 +222,24 @@ def _compare(
         mpmath.mp.dps,
         tuple(wrong),
     )
+
+
+def _reference_radii(
+    certificate: Certificate, log_error: mpf, q: Fraction, n: int, wrong: list[str]
+) -> tuple[int, int]:
+    """Return the KL and the tight radius of the reference, and compare the certificate's."""
+    radius = min(kl_radius_from_log_error(log_error, q), n)
+    if certificate.kl_radius > radius:
+        wrong.append("the radius exceeds the reference's")
+    tight = tight_radius_from_log_error(log_error, q, min(n, _MAX_TIGHT))
+    if min(_proven_radius(certificate), _MAX_TIGHT) > tight:
+        wrong.append("the tight radius exceeds the reference's")
+    return radius, tight
+
+
+def _proven_radius(certificate: Certificate) -> int:
+    """Return the largest radius that the certificate claims."""
+    return max(certificate.radii().values())
 
 
 def _brute_force(
@@ -229,11 +260,11 @@ def _brute_force(
     winner = share if certificate.prediction == 1 else 1 - share
     if Fraction(certificate.p_lower) > winner:
         wrong.append("p_lower exceeds the vote share")
-    n = len(labels)
-    sets = sum(comb(n, size) for size in range(1, certificate.kl_radius + 1))
+    n, radius = len(labels), _proven_radius(certificate)
+    sets = sum(comb(n, size) for size in range(1, radius + 1))
     if sets << n > _MAX_BRUTE_FORCE:
         return share, None
-    for size in range(1, certificate.kl_radius + 1):
+    for size in range(1, radius + 1):
         for flips in combinations(range(n), size):
             flipped = [1 - y if i in flips else y for i, y in enumerate(labels)]
             if hard_vote(noisy_score_vote(alpha, flipped, q)) != certificate.prediction:

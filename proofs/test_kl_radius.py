@@ -7,6 +7,7 @@ from math import comb, isqrt
 import numpy as np
 import pytest
 
+from certaudit.noise import label_flip
 from certaudit.rigorous.radius import kl_radius
 
 HALF = Fraction(1, 2)
@@ -49,7 +50,7 @@ def test_every_classifier_of_small_label_sets(n, classes, q):
     for share in np.unique(shares[:, 0]).tolist():
         p = Fraction(max(share, whole - share), whole)
         if HALF < p < 1:
-            radius_of[share] = kl_radius(q, p=p, classes=classes, cap=n)
+            radius_of[share] = kl_radius(label_flip(q, classes), p=p, cap=n)
         elif p == HALF:
             radius_of[share] = 0
     radii = np.array([radius_of[share] for share in shares[:, 0].tolist()])
@@ -82,7 +83,7 @@ def rational_sqrt(x):
 
 def test_the_papers_tie():
     """Q = 3/8, p = 9/10, r = 4: 4p(1-p) = 9/25 = (3/5)^2 and 2 (1-2q) r = 2."""
-    assert kl_radius("3/8", p="9/10") == 4
+    assert kl_radius(label_flip("3/8"), p="9/10") == 4
     assert least_share(Fraction(3, 8), Fraction(9, 10), 4) > HALF
 
 
@@ -102,7 +103,7 @@ def test_at_every_tie_found_the_worst_classifier_keeps_its_vote():
                 if root is not None:
                     ties += 1
                     p = (1 + root) / 2
-                    assert kl_radius(q, p=p) == r
+                    assert kl_radius(label_flip(q), p=p) == r
                     assert least_share(q, p, r) > HALF
     assert ties >= 5
 
@@ -114,7 +115,7 @@ def test_the_kl_radius_never_exceeds_the_tight_one(q, r):
     low, high = HALF, Fraction(1)
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (low, middle) if kl_radius(q, p=middle) >= r else (middle, high)
+        low, high = (low, middle) if kl_radius(label_flip(q), p=middle) >= r else (middle, high)
     if high < 1:
-        assert kl_radius(q, p=high) >= r
+        assert kl_radius(label_flip(q), p=high) >= r
         assert least_share(q, high, r) > HALF

@@ -24,8 +24,9 @@ from certaudit.certify.ridge import Ridge, choose_ridge
 from certaudit.certify.workers import run_in_order
 from certaudit.errors import InputError, Undecided
 from certaudit.exact import Enclosure, Number, json_down, json_up
+from certaudit.noise import LabelFlip, check_label_noise
 from certaudit.rigorous.balls import from_ball, order, to_ball
-from certaudit.rigorous.radius import check_label_noise, is_majority, kl_radius
+from certaudit.rigorous.radius import is_majority, kl_radius, tight_radius
 from certaudit.rigorous.tail import log_error_bound
 
 __all__ = [
@@ -56,7 +57,8 @@ class Certificate:
     is a proven upper bound on ln(1 - p), p the vote share of `prediction`; `p_lower` a proven
     lower bound on p. `t` is the signed Chernoff parameter that proves them. With `constant` no
     labelling changes the vote: t and log_error are None. `kl_radius` flips cannot change the
-    vote. `unsmoothed` is the prediction at q = 0, `mean_prediction` the papers' output.
+    vote, nor can `tight_radius`, None where it was not asked for.
+    `unsmoothed` is the prediction at q = 0, `mean_prediction` the papers' output.
     """
 
     index: int
@@ -68,6 +70,7 @@ class Certificate:
     log_error: float | None
     p_lower: float
     kl_radius: int
+    tight_radius: int | None
     unsmoothed: int
     mean_prediction: int
 
@@ -82,8 +85,13 @@ class Certificate:
             "t": None if self.t is None else self.t.hex(),
             "log_error": self.log_error,
             "p_lower": self.p_lower,
-            "radius": {"kl": self.kl_radius},
+            "radius": self.radii(),
         }
+
+    def radii(self) -> dict[str, int]:
+        """Return the proven radius for each guarantee that was asked for."""
+        found = {"kl": self.kl_radius}
+        return found if self.tight_radius is None else {**found, "tight": self.tight_radius}
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,7 @@ class LabelFlipRun:
     features: Features
     ridge: Ridge
     certificates: tuple[Certificate, ...]
+    guarantees: tuple[str, ...] = ("kl",)
 
     def accuracy(self) -> dict[str, float]:
         """Return accuracies on the certified points, rounded down to six decimals.
@@ -113,13 +122,14 @@ class LabelFlipRun:
         }
         return {name: share_down(count, len(points)) for name, count in hits.items()}
 
-    def certified_counts(self) -> list[int]:
+    def certified_counts(self, guarantee: str = "kl") -> list[int]:
         """Return, for r = 0, 1, ... to the largest radius, how many points are certified at r.
 
         A point counts at r when its prediction is right, proven to be the vote winner, and
         proven not to change under r label flips.
         """
-        radii = [c.kl_radius for c in self.certificates if c.decided and c.prediction == c.label]
+        right = (c for c in self.certificates if c.decided and c.prediction == c.label)
+        radii = [c.radii()[guarantee] for c in right]
         histogram = np.bincount(radii, minlength=1) if radii else np.zeros(1, dtype=np.int64)
         return [int(count) for count in np.cumsum(histogram[::-1])[::-1]]
 
@@ -166,6 +176,7 @@ def certify_label_flip(
     scale: str = "standard",
     intercept: bool = True,
     positive: str | None = None,
+    guarantee: str = "kl",
     limit: int | None = None,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -174,8 +185,9 @@ def certify_label_flip(
 
     x_train is n x d, x_test m x d, labels 0/1 (or anything with `positive`); q is an exact
     number in (0, 1/2): "0.1", Fraction(1, 10), exact(0.1). `ridge` is "auto", "paper" or an exact
-    number, `scale` "standard" or "none". `limit` takes the first points only; `jobs` is the number
-    of processes (they are spawned: with more than one, a script needs the usual
+    number, `scale` "standard" or "none". `guarantee` is "kl", "tight" or "all"; the KL radius (5)
+    is always there, "tight" adds the one of (2). `limit` takes the first points only; `jobs` is the
+    number of processes (they are spawned: with more than one, a script needs the usual
     `if __name__ == "__main__"`); `progress` is called with (done, total).
 
     Every log_error errs upward, every p_lower and radius downward.
@@ -192,6 +204,7 @@ def certify_label_flip(
         ridge=ridge,
         scale=scale,
         intercept=intercept,
+        guarantee=guarantee,
         limit=limit,
         jobs=jobs,
         progress=progress,
@@ -205,6 +218,7 @@ def certify_data(
     ridge: Number = "auto",
     scale: str = "standard",
     intercept: bool = True,
+    guarantee: str = "kl",
     limit: int | None = None,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -217,19 +231,29 @@ def certify_data(
         raise InputError("limit: must be at least 1")
     if jobs < 1:
         raise InputError("jobs: must be at least 1")
+    if guarantee not in {"kl", "tight", "all"}:
+        raise InputError(f'guarantee: {guarantee!r} is none of "kl", "tight", "all"')
+    guarantees = ("kl",) if guarantee == "kl" else ("kl", "tight")
     rate, features, chosen, model = fit(data, q=q, ridge=ridge, scale=scale, intercept=intercept)
     total = len(data.x_test) if limit is None else min(limit, len(data.x_test))
     jobs = min(jobs, total)
     certificates = []
-    for _, _, certificate in certify_points(model, data, rate, range(total), jobs=jobs):
+    found = certify_points(model, data, rate, range(total), guarantees=guarantees, jobs=jobs)
+    for _, _, certificate in found:
         certificates.append(certificate)
         if progress is not None:
             progress(len(certificates), total)
-    return LabelFlipRun(rate, data, features, chosen, tuple(certificates))
+    return LabelFlipRun(rate, data, features, chosen, tuple(certificates), guarantees)
 
 
 def certify_points(
-    model: LeastSquares, data: LabelledData, q: Fraction, indices: Sequence[int], *, jobs: int = 1
+    model: LeastSquares,
+    data: LabelledData,
+    q: Fraction,
+    indices: Sequence[int],
+    *,
+    guarantees: Sequence[str] = ("kl",),
+    jobs: int = 1,
 ) -> Iterator[tuple[SolvedPoint, Bound, Certificate]]:
     """Yield alpha, the bound and the certificate of each test point named, in order.
 
@@ -240,8 +264,8 @@ def certify_points(
     work = ((point, settle(model, point, q)) for point in model.points(indices))
     for point, facts, found in run_in_order(_Bounder(data.y_train, q), work, jobs):
         bound = found or bound_from_balls(model, point.index, facts, data.y_train, q)
-        label = int(data.y_test[point.index])
-        yield point, bound, _certificate(point.index, label, facts, bound, q, len(data.y_train))
+        label, n = int(data.y_test[point.index]), len(data.y_train)
+        yield point, bound, _certificate(point.index, label, facts, bound, q, n, guarantees)
 
 
 def fit(
@@ -514,8 +538,15 @@ def _is_precise(alpha: Floats, error: Fraction) -> bool:
 
 
 def _certificate(
-    index: int, label: int, facts: Facts, bound: Bound, q: Fraction, n: int
+    index: int,
+    label: int,
+    facts: Facts,
+    bound: Bound,
+    q: Fraction,
+    n: int,
+    guarantees: Sequence[str],
 ) -> Certificate:
+    tight = "tight" in guarantees
     shared: dict[str, Any] = {
         "index": index,
         "label": label,
@@ -531,12 +562,14 @@ def _certificate(
             log_error=None,
             p_lower=1.0,
             kl_radius=n,
+            tight_radius=n if tight else None,
             **shared,
         )
     # ln(1 - p) <= 0 for any p, so 0 is always a valid bound.
     log_error = json_up(min(bound.log_error.upper, Fraction(0)))
     proven = Fraction(log_error)
     decided = is_majority(proven)
+    noise = LabelFlip(q)
     return Certificate(
         prediction=int(facts.mean_sign >= 0),
         decided=decided,
@@ -544,7 +577,8 @@ def _certificate(
         t=bound.t,
         log_error=log_error,
         p_lower=lower_share(proven),
-        kl_radius=kl_radius(q, log_error=proven, cap=n) if decided else 0,
+        kl_radius=kl_radius(noise, log_error=proven, cap=n),
+        tight_radius=tight_radius(noise, log_error=proven, cap=n) if tight else None,
         **shared,
     )
 

@@ -19,14 +19,15 @@ def run_summary(run: LabelFlipRun, *, source: str, split: str) -> dict[str, obje
 
     `source` names the data, `split` says in words how rows became training and test rows.
     """
-    counts, total = run.certified_counts(), len(run.certificates)
+    total = len(run.certificates)
+    counts = {name: run.certified_counts(name) for name in run.guarantees}
     return {
         "certaudit": __version__,
         "format": 1,
         "noise_model": {"name": "label-flip", "q": format_rational(run.q), "classes": 2},
         "classifier": "least squares",
         "vote": "majority",
-        "guarantee": ["kl"],
+        "guarantee": list(run.guarantees),
         "engine": "rigorous",
         "ridge": run.ridge.as_json(),
         "intercept": run.features.intercept,
@@ -42,11 +43,12 @@ def run_summary(run: LabelFlipRun, *, source: str, split: str) -> dict[str, obje
         "versions": versions(),
         "accuracy": run.accuracy(),
         "certified_accuracy": {
-            "kl": {
-                "correct": counts,
+            name: {
+                "correct": correct,
                 "of": total,
-                "accuracy": [share_down(count, total) for count in counts],
+                "accuracy": [share_down(count, total) for count in correct],
             }
+            for name, correct in counts.items()
         },
         "findings": [finding.as_json() for finding in run.findings()],
     }

@@ -108,7 +108,7 @@ def comparison_report(comparisons: list[Comparison], digits: int) -> list[Render
         ">width",
         ">gap",
         ">KL",
-        ">ref.",
+        ">tight",
     )
     lines: list[RenderableType] = [result]
     exact = table(">point", ">prediction", ">exact share of class 1", ">flip sets tried")
@@ -118,14 +118,14 @@ def comparison_report(comparisons: list[Comparison], digits: int) -> list[Render
             str(c.index),
             f"{c.prediction}{'' if c.decided else ' ?'}",
             str(comparison.reference_output),
-            "constant" if c.log_error is None else f"{c.log_error:.7g}",
+            "constant" if c.log_error is None else f"{c.log_error:.6g}",
             "constant"
             if comparison.reference_log_error is None
-            else mpmath.nstr(comparison.reference_log_error, 7),
+            else mpmath.nstr(comparison.reference_log_error, 6),
             "" if comparison.width is None else f"{comparison.width:.0e}",
             "" if comparison.gap is None else f"{comparison.gap:.0e}",
-            str(c.kl_radius),
-            str(comparison.reference_radius),
+            f"{c.kl_radius}/{comparison.reference_radius}",
+            f"{c.tight_radius}/{comparison.reference_tight}",
         )
         if comparison.vote_share is not None:
             exact.add_row(
@@ -140,7 +140,7 @@ def comparison_report(comparisons: list[Comparison], digits: int) -> list[Render
     lines.append(
         "vote: proven winner (? nothing proven: sign of the mean); sign: the papers' output; "
         f"log_error: proven bound on ln(1 - p); reference: ln B(t) at {digits} digits; width: of "
-        "the proven enclosure; gap: from the minimum over t; KL, ref.: the radii"
+        "the proven enclosure; gap: from the minimum over t; KL, tight: radius, proven/reference"
     )
     contradicted = sum(bool(c.contradictions) for c in comparisons)
     lines.append(f"{len(comparisons)} points compared, {contradicted} contradictions")

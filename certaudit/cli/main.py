@@ -18,6 +18,7 @@ from certaudit.cli.exit_codes import Exit
 from certaudit.cli.explain import explain
 from certaudit.cli.output import discard, flush, prepare_streams, say
 from certaudit.cli.radius import radius
+from certaudit.cli.table import table
 from certaudit.errors import CertauditError, InputError, Undecided
 
 __all__ = ["app", "main"]
@@ -35,7 +36,7 @@ def app() -> None:
     """
 
 
-for command in (demo, certify, radius, crosscheck, explain):
+for command in (demo, certify, radius, table, crosscheck, explain):
     app.add_command(command)
 
 

@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 _WIDTH = 80
+_SPELLED = {"kl": "KL", "tight": "tight"}
 
 
 def prepare_streams() -> None:
@@ -195,15 +196,25 @@ def run_report(run: LabelFlipRun, source: str) -> list[RenderableType]:
     ):
         accuracy.add_row(name, str(hits), percent(hits, total))
 
-    counts = run.certified_counts()
-    certified = table(">label flips", ">of training set", ">points certified", ">share")
-    for r in _selected_radii(len(counts) - 1):
-        certified.add_row(str(r), percent(r, n), str(counts[r]), percent(counts[r], total))
-    radii = sorted(c.kl_radius for c in right)
+    counts = {name: run.certified_counts(name) for name in run.guarantees}
+    headings = [">points certified"]
+    if len(counts) > 1:
+        headings = [f">{_SPELLED[name]} points" for name in counts]
+    columns = [column for heading in headings for column in (heading, ">share")]
+    certified = table(">label flips", ">of training set", *columns)
+    for r in _selected_radii(max(map(len, counts.values())) - 1):
+        cells = []
+        for known in counts.values():
+            count = known[r] if r < len(known) else 0
+            cells += [str(count), percent(count, total)]
+        certified.add_row(str(r), percent(r, n), *cells)
     lines: list[RenderableType] = [setting, accuracy, certified]
-    if radii:
-        median = Fraction(radii[(len(radii) - 1) // 2] + radii[len(radii) // 2], 2)
-        lines.append(f"median KL radius of the points classified right: {float(median):g}")
+    for name in counts:
+        radii = sorted(c.radii()[name] for c in right)
+        if radii:
+            median = Fraction(radii[(len(radii) - 1) // 2] + radii[len(radii) // 2], 2)
+            what = f"median {_SPELLED[name]} radius of the points classified right"
+            lines.append(f"{what}: {float(median):g}")
     lines += [f"{f.kind.code} {f.kind.name}: {f.message}" for f in run.findings()]
     return lines
 

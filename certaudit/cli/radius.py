@@ -1,19 +1,52 @@
-"""`certaudit radius`: from a vote share to a radius, exactly."""
+"""`certaudit radius`: from a vote share to a radius, exactly, for every noise model."""
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from certaudit.cli.output import print_json, show, table
 
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from certaudit.noise import NoiseModel, ProductNoise
+
 __all__ = ["radius"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Evidence(NamedTuple):
+    """What is known of the vote share: one of the two is given."""
+
+    p: Fraction | None
+    log_error: Fraction | None
 
 
 @click.group(short_help="Turn a vote share into a certified radius.")
 def radius() -> None:
-    """Turn a proven vote share into a certified radius, exactly."""
+    """Turn a proven vote share into a certified radius, exactly.
+
+    Numbers are exact: 0.1 is 1/10, not the nearest float.
+    """
+
+
+def _evidence_options(function: F) -> F:
+    """Add --p, --log-error and --format."""
+    for decorate in (
+        click.option("--format", "style", type=click.Choice(["text", "json"]), default="text"),
+        click.option(
+            "--log-error", metavar="L", help="Upper bound on ln(1 - p), where p is nearly 1."
+        ),
+        click.option(
+            "--p", metavar="P", help="Lower bound on the vote share, an exact number below 1."
+        ),
+    ):
+        function = decorate(function)
+    return function
 
 
 @radius.command("label-flip", short_help="Label noise: how many flips cannot change the vote.")
@@ -21,44 +54,153 @@ def radius() -> None:
 @click.option(
     "--classes", type=click.IntRange(min=2), default=2, show_default=True, help="Number of labels."
 )
-@click.option("--p", metavar="P", help="Lower bound on the vote share, an exact number below 1.")
-@click.option("--log-error", metavar="L", help="Upper bound on ln(1 - p), where p is nearly 1.")
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
+@_evidence_options
 def label_flip(q: str, classes: int, p: str | None, log_error: str | None, style: str) -> int:
-    """Print the KL radius (5), B.3 for label noise: how many flips cannot change the vote.
+    """Print how many label flips cannot change the vote: KL (5), B.3 and tight (2).
 
     Q is the probability with which a label is replaced by another one, chosen uniformly.
-    Numbers are exact: 0.1 is 1/10. At a tie (q = 3/8, p = 9/10) the radius holds.
+    At a tie (q = 3/8, p = 9/10) the KL radius holds; the tight one does for two classes.
 
     Example: certaudit radius label-flip --q 0.1 --log-error=-260
     """
-    from certaudit.exact import format_rational, parse_rational
-    from certaudit.rigorous.radius import kl_radius
+    from certaudit import noise
+    from certaudit.exact import parse_rational
+
+    return _product(noise.label_flip(parse_rational(q, "--q"), classes), p, log_error, style)
+
+
+@radius.command("discrete", short_help="Discrete noise: how many coordinates.")
+@click.option("--alpha", required=True, metavar="A", help="Probability of keeping a value.")
+@click.option("--values", type=click.IntRange(min=2), required=True, help="Size of the alphabet.")
+@_evidence_options
+def discrete(alpha: str, values: int, p: str | None, log_error: str | None, style: str) -> int:
+    """Print how many changed coordinates cannot change the vote: KL (3) and tight (2).
+
+    A coordinate keeps its value with probability A, else takes another of the VALUES - 1
+    others uniformly (Lee et al., example 2; their K is VALUES - 1).
+
+    Example: certaudit radius discrete --alpha 0.2 --values 256 --p 0.99
+    """
+    from certaudit import noise
+    from certaudit.exact import parse_rational
+
+    return _product(noise.discrete(parse_rational(alpha, "--alpha"), values), p, log_error, style)
+
+
+@radius.command("gaussian", short_help="Gaussian noise: the l2 radius.")
+@click.option("--sigma", required=True, metavar="S", help="Standard deviation of the noise.")
+@_evidence_options
+def gaussian(sigma: str, p: str | None, log_error: str | None, style: str) -> int:
+    """Print the l2 radius sigma Phi^-1(p) of Cohen et al. (example 1), rounded down.
+
+    Every perturbation shorter than that leaves the vote as it is.
+
+    Example: certaudit radius gaussian --sigma 0.5 --p 0.99
+    """
+    from certaudit import noise
+    from certaudit.exact import json_down, parse_rational
+    from certaudit.rigorous.radius import gaussian_radius
+
+    given = _given(p, log_error)
+    model = noise.gaussian(parse_rational(sigma, "--sigma"))
+    found = gaussian_radius(model, p=given.p, log_error=given.log_error)
+    low = json_down(found.lower)
+    if style == "json":
+        answer = {"radius": {"gaussian": low}, "enclosure": found.to_wire()}
+        print_json(_heading(model, given) | answer)
+        return 0
+    result = table("guarantee", ">l2 radius")
+    result.add_row("gaussian", repr(low))
+    show(result, *_warning(won=found.lower > 0))
+    return 0
+
+
+@radius.command("sparse", short_help="Sparse binary noise: pairs of additions and deletions.")
+@click.option("--p-plus", required=True, metavar="P", help="Probability of 0 becoming 1.")
+@click.option("--p-minus", required=True, metavar="P", help="Probability of 1 becoming 0.")
+@click.option("--p", required=True, metavar="P", help="Lower bound on the vote share, below 1.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=100,
+    show_default=True,
+    help="Largest number tried.",
+)
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
+def sparse(p_plus: str, p_minus: str, p: str, limit: int, style: str) -> int:
+    """Print the largest certified pairs of added and deleted ones (Bojchevski et al. 2020).
+
+    A pair is certified when it is in neither number above a pair that is printed.
+
+    Example: certaudit radius sparse --p-plus 0.01 --p-minus 0.6 --p 0.9
+    """
+    from certaudit import noise
+    from certaudit.exact import parse_rational
+    from certaudit.rigorous.radius import sparse_radii
+
+    model = noise.sparse(parse_rational(p_plus, "--p-plus"), parse_rational(p_minus, "--p-minus"))
+    given = _Evidence(parse_rational(p, "--p"), None)
+    pairs = sparse_radii(model, p=parse_rational(p, "--p"), limit=limit)
+    if style == "json":
+        rows = [{"added": added, "deleted": deleted} for added, deleted in pairs]
+        print_json(_heading(model, given) | {"radius": {"tight": rows}, "limit": limit})
+        return 0
+    result = table(">added", ">deleted")
+    for added, deleted in pairs:
+        result.add_row(*(f"{n} (limit)" if n == limit else str(n) for n in (added, deleted)))
+    show(result, *_warning(won=bool(pairs)))
+    return 0
+
+
+def _product(noise: ProductNoise, p: str | None, log_error: str | None, style: str) -> int:
+    from certaudit.rigorous.radius import kl_radius, tight_radius
+    from certaudit.rigorous.threshold import MAX_RADIUS
+
+    given = _given(p, log_error)
+    found = {
+        "kl": kl_radius(noise, p=given.p, log_error=given.log_error),
+        "tight": tight_radius(noise, p=given.p, log_error=given.log_error),
+    }
+    beyond = found["tight"] >= MAX_RADIUS
+    if style == "json":
+        flags = ["beyond-max"] if beyond else []
+        print_json(_heading(noise, given) | {"radius": found, "flags": flags})
+        return 0
+    result = table("guarantee", ">radius")
+    for name, value in found.items():
+        result.add_row(name, str(value))
+    show(result, *_warning(won=_proves_winner(given)))
+    if beyond:
+        show(f"At least: tight radii are not decided beyond {MAX_RADIUS}.")
+    return 0
+
+
+def _given(p: str | None, log_error: str | None) -> _Evidence:
+    from certaudit.exact import parse_rational
 
     if (p is None) == (log_error is None):
         raise click.UsageError("give either --p or --log-error")
-    if log_error is None:
-        given = parse_rational(str(p), "--p")
-        answer = kl_radius(parse_rational(q, "--q"), p=given, classes=classes)
-    else:
-        given = parse_rational(log_error, "--log-error")
-        answer = kl_radius(parse_rational(q, "--q"), log_error=given, classes=classes)
-    if style == "json":
-        print_json(
-            {
-                "noise_model": {
-                    "name": "label-flip",
-                    "q": format_rational(parse_rational(q)),
-                    "classes": classes,
-                },
-                "p" if log_error is None else "log_error": format_rational(given),
-                "radius": {"kl": answer},
-            }
-        )
-        return 0
-    result = table("guarantee", ">radius")
-    result.add_row("kl", str(answer))
-    show(result)
-    if log_error is None and given <= Fraction(1, 2):
-        show("p <= 1/2: no winner of the vote is proven, the radius says nothing.")
-    return 0
+    if log_error is not None:
+        return _Evidence(None, parse_rational(log_error, "--log-error"))
+    return _Evidence(parse_rational(str(p), "--p"), None)
+
+
+def _heading(noise: NoiseModel, given: _Evidence) -> dict[str, object]:
+    from certaudit.exact import format_rational
+
+    evidence = {
+        name: format_rational(value) for name, value in given._asdict().items() if value is not None
+    }
+    return {"noise_model": noise.as_json(), **evidence}
+
+
+def _proves_winner(given: _Evidence) -> bool:
+    from certaudit.rigorous.radius import is_majority
+
+    return given.p * 2 > 1 if given.p is not None else is_majority(given.log_error or 0)
+
+
+def _warning(*, won: bool) -> list[str]:
+    if won:
+        return []
+    return ["p <= 1/2: no winner of the vote is proven, the radius says nothing."]

@@ -6,13 +6,16 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from errno import EISDIR
+from os import strerror
 from pathlib import Path
+from typing import IO
 
 from certaudit.errors import InputError
 
-__all__ = ["CERTIFICATES", "RUN", "check_run_folder", "write_bytes", "write_run"]
+__all__ = ["CERTIFICATES", "RUN", "check_run_folder", "whole_file", "write_bytes", "write_run"]
 
 RUN = "run.json"
 CERTIFICATES = "certificates.jsonl"
@@ -113,13 +116,25 @@ def write_bytes(path: Path, data: bytes) -> None:
 
     Raises InputError where the system refuses.
     """
+    with whole_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write that takes its place when the block ends well, and not before.
+
+    Raises InputError where the system refuses.
+    """
     final = path.absolute()
     building: Path | None = None
     try:
+        if final.is_dir():
+            raise IsADirectoryError(EISDIR, strerror(EISDIR))
         handle, name = tempfile.mkstemp(prefix=f".{final.name}.", dir=final.parent)
         building = Path(name)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         building.chmod(0o666 & ~_umask())

@@ -1,59 +1,52 @@
-"""The KL radius (5), B.3 of label-flip smoothing, decided exactly.
+"""From a proven vote share to a certified radius, decided exactly, for every noise model.
 
-Balls decide the floor; where the bound is an integer, integers do.
+KL (5), B.3, tight (2), Gaussian (example 1). Balls decide; where equality is possible, integers do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
+from typing import overload
 
 from flint import arb, fmpz
 
 from certaudit.errors import InputError
-from certaudit.exact import Number, as_rational
-from certaudit.rigorous.balls import decide, order, to_ball
+from certaudit.exact import Enclosure, Number, as_rational
+from certaudit.noise import Discrete, Gaussian, LabelFlip, ProductNoise, Sparse
+from certaudit.rigorous.balls import decide, from_ball, order, to_ball
+from certaudit.rigorous.threshold import ACCURACY, MAX_RADIUS, sparse_threshold, threshold
 
-__all__ = ["check_label_noise", "divergence", "is_majority", "kl_radius"]
+__all__ = [
+    "certified",
+    "divergence",
+    "gaussian_radius",
+    "generic_kl_radius",
+    "is_majority",
+    "kl_radius",
+    "radius",
+    "sparse_radii",
+    "tight_radius",
+]
 
+_HALF = Fraction(1, 2)
 _LN2 = "whether the log error is below -ln 2"
 _FLOOR = "the floor of the KL radius"
 
 
-def check_label_noise(q: Number, classes: int = 2) -> Fraction:
-    """Return q as a rational with 0 < q < (classes - 1)/classes.
+def divergence(noise: ProductNoise) -> arb:
+    """Return an enclosure of the KL divergence of one changed coordinate, in nats: (4), B.3.
 
-    q is the probability with which each label is replaced, by one of the other
-    `classes - 1` labels uniformly (section 4 and B.2 of Rosenfeld et al.).
-
-    Raises InputError for q outside that range, a float q, or fewer than 2 classes.
+    (alpha - beta) ln(alpha/beta), at the current precision of flint; for label noise that is
+    (1 - Kq/(K-1)) ln((1-q)(K-1)/q). Not negative; infinite where a value is never drawn.
 
     Proof: `proofs/kl-divergence.md`.
     """
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
-        raise InputError("classes: at least 2 classes are needed")
-    rational = as_rational(q, "q")
-    if not 0 < rational < Fraction(classes - 1, classes):
-        limit = Fraction(classes - 1, classes)
-        raise InputError(f"q: must lie strictly between 0 and {limit}")
-    return rational
-
-
-def _slope_and_odds(q: Fraction, classes: int) -> tuple[Fraction, Fraction]:
-    """Return (1 - Kq/(K-1), (1-q)(K-1)/q): the two factors of (4), B.3 before the log."""
-    return 1 - classes * q / (classes - 1), (1 - q) * (classes - 1) / q
-
-
-def divergence(q: Number, classes: int = 2) -> arb:
-    """Return an enclosure of the KL divergence of one flip, in nats: (4) and B.3 at r = 1.
-
-    (1 - Kq/(K-1)) ln((1-q)(K-1)/q), at the current precision of flint. Positive.
-
-    Raises InputError as check_label_noise does.
-
-    Proof: `proofs/kl-divergence.md`.
-    """
-    slope, odds = _slope_and_odds(check_label_noise(q, classes), classes)
-    return to_ball(slope) * to_ball(odds).log()
+    high, _, low = noise.law
+    if not low:
+        return arb.pos_inf()
+    return to_ball(high - low) * to_ball(high / low).log()
 
 
 def is_majority(log_error: Number) -> bool:
@@ -72,72 +65,325 @@ def is_majority(log_error: Number) -> bool:
 
 
 def kl_radius(
-    q: Number,
+    noise: ProductNoise,
     *,
     p: Number | None = None,
     log_error: Number | None = None,
-    classes: int = 2,
     cap: int | None = None,
 ) -> int:
-    """Return the KL radius (5), B.3: the number of label flips that cannot change the vote.
+    """Return the KL radius (5), B.3: how many changed coordinates cannot change the vote.
 
     Give either `p`, a lower bound on the vote share of the predicted class, or `log_error`,
     an upper bound on ln(1 - p); both exact. The radius is the largest integer r with
-    2 r D <= -ln(4 p (1 - p)), D = divergence(q, classes), 0 when p <= 1/2, and at most `cap`
+    2 r D <= -ln(4 p (1 - p)), D = divergence(noise), 0 when p <= 1/2, and at most `cap`
     (the number of labels) where that is given. It never errs upward: equality is decided
-    in integers, and at equality the radius holds for both classes.
+    in integers, and at equality the radius holds for both classes. Where D = 0 (the noise is
+    uniform) every radius holds: `cap`, or MAX_RADIUS without one.
 
-    Raises InputError for floats, q out of range, p outside [0, 1), both or neither given;
-    Undecided for p within 2^-500000 or so of 1/2, or of a tie that is none.
+    Raises InputError for floats, p outside [0, 1), both or neither given; Undecided for p
+    within 2^-500000 or so of 1/2, or of a tie that is none.
 
     Proof: `proofs/kl-radius.md`.
     """
-    rate = check_label_noise(q, classes)
+    share, bound = _evidence(p, log_error)
+    _check_cap(cap)
+    high, _, low = noise.law
+    if not _wins(share, bound) or not low:
+        return 0
+    if high == low:
+        return MAX_RADIUS if cap is None else cap
+    slope, odds = high - low, high / low
+    if share is not None:
+        found = _radius_from_share(share, slope, odds)
+    else:
+        assert bound is not None  # noqa: S101  (one of the two is given)
+        found = _radius_from_log_error(bound, slope, odds)
+    return found if cap is None else min(found, cap)
+
+
+def tight_radius(
+    noise: ProductNoise,
+    *,
+    p: Number | None = None,
+    log_error: Number | None = None,
+    cap: int | None = None,
+) -> int:
+    """Return the tight radius (2): the largest r with F^-1(r) <= p, how many changes are certified.
+
+    Arguments as in kl_radius. At equality p = F^-1(r) the radius holds for two values; for
+    more it does not, and the inequality is strict. Never below the KL radius. Never errs
+    upward; beyond MAX_RADIUS = 1,000,000 thresholds are not decided, and the larger of that
+    and the KL radius is returned.
+
+    Raises InputError and Undecided as kl_radius does.
+
+    Proof: `proofs/tight-radius.md`.
+    """
+    share, bound = _evidence(p, log_error)
+    _check_cap(cap)
+    if not _wins(share, bound):
+        return 0
+    top = MAX_RADIUS if cap is None else min(cap, MAX_RADIUS)
+    least = kl_radius(noise, p=share, log_error=bound, cap=cap)
+    if least >= top:
+        return least
+    holds = _holds(noise, share, bound)
+    # Gallop, then bisect: thresholds grow, and the KL radius is about half the tight one.
+    low, high = 0, least + 1
+    while high < top and holds(high):
+        low, high = high, min(2 * high + 2, top)
+    if high == top and holds(top):
+        return top
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def _holds(
+    noise: ProductNoise, share: Fraction | None, log_error: Fraction | None
+) -> Callable[[int], bool]:
+    """Return the decision whether a radius is certified, for a share > 1/2."""
+
+    def holds(radius: int) -> bool:
+        least = threshold(noise, radius)
+        if least is None:
+            return False
+        if share is None:
+            assert log_error is not None  # noqa: S101  (one of the two is given)
+            return least.compare_log(log_error) > 0
+        sign = least.compare(1 - share)
+        return sign > 0 or (sign == 0 and noise.binary)
+
+    return holds
+
+
+def gaussian_radius(
+    noise: Gaussian, *, p: Number | None = None, log_error: Number | None = None
+) -> Enclosure:
+    """Return an enclosure of the l2 radius sigma Phi^-1(p) of example 1; 0 for p <= 1/2.
+
+    Relative width below 2^-100. Every perturbation *shorter* than that leaves the vote as it is;
+    one exactly as long does for the class that wins ties only.
+
+    Raises InputError for floats, p outside [0, 1), both or neither given; Undecided for p too
+    close to 1/2 or log_error below about -10^100000.
+
+    Proof: `proofs/gaussian-radius.md`.
+    """
+    share, bound = _evidence(p, log_error)
+    if not _wins(share, bound):
+        return Enclosure(0, 0, 0, 0)
+
+    def quantile() -> Enclosure | None:
+        if share is None:
+            assert bound is not None  # noqa: S101  (one of the two is given)
+            twice_error = 2 * to_ball(bound).exp()
+        else:
+            twice_error = to_ball(2 * (1 - share))
+        value = to_ball(noise.sigma) * arb(2).sqrt() * twice_error.erfcinv()
+        if not value > 0 or value.rel_accuracy_bits() < ACCURACY:
+            return None
+        return from_ball(value)
+
+    return decide(quantile, "the Gaussian radius", bits=2 * ACCURACY)
+
+
+def generic_kl_radius(
+    divergence: Number | Enclosure, *, p: Number | None = None, log_error: Number | None = None
+) -> int:
+    """Return the radius of the generic bound (3) for product measures: the largest r, r D < f(p).
+
+    D is the KL divergence of one changed coordinate, or an enclosure of it, f(p) =
+    -1/2 ln(4p(1-p)).
+    Strictly below, since at equality (3) is false in general. 0 for p <= 1/2.
+
+    Raises InputError for floats, D <= 0, p outside [0, 1), both or neither given.
+
+    Proof: `proofs/generic-kl.md`.
+    """
+    share, bound = _evidence(p, log_error)
+    if isinstance(divergence, Enclosure):
+        step = divergence.upper
+    else:
+        step = as_rational(divergence, "divergence")
+    if step <= 0:
+        raise InputError("divergence: must be positive")
+    if not _wins(share, bound):
+        return 0
+
+    def floor() -> int | None:
+        return _floor(_margin(share, bound) / (2 * to_ball(step)))
+
+    # No ties: f(p) of a rational p or log_error is irrational (kl-radius.md), r D is rational.
+    return decide(floor, "the floor of the generic KL radius")
+
+
+def certified(
+    noise: ProductNoise,
+    radius: int,
+    *,
+    p: Number | None = None,
+    log_error: Number | None = None,
+) -> bool:
+    """Return whether `radius` changed coordinates are certified by the threshold (2), exactly.
+
+    Arguments as in kl_radius; ties as in tight_radius. Radius 0 is certified by any p > 1/2.
+
+    Raises InputError as kl_radius does, and for a radius outside 0..1,000,000.
+
+    Proof: `proofs/tight-radius.md`.
+    """
+    share, bound = _evidence(p, log_error)
+    threshold(noise, radius)  # refuses radii that are none
+    return _wins(share, bound) and _holds(noise, share, bound)(radius)
+
+
+def sparse_radii(noise: Sparse, *, p: Number, limit: int = 1_000) -> list[tuple[int, int]]:
+    """Return the largest certified pairs (added, deleted): no pair of the list is below another.
+
+    Every pair that is not larger in either number than one of the list is certified by p. The
+    inequality is strict, ties are real here. Empty when p <= 1/2. Numbers are at most `limit`.
+
+    Raises InputError for floats, p outside [0, 1), and a limit at which rationals get too long.
+
+    Proof: `proofs/sparse-threshold.md`.
+    """
+    share, _ = _evidence(p, None)
+    assert share is not None  # noqa: S101  (p is given)
+    if share <= _HALF:
+        return []
+    pairs: list[tuple[int, int]] = []
+    added, deleted = _largest(lambda r: _sparse_holds(noise, share, r, 0), limit), 0
+    # A staircase: one number only falls while the other grows.
+    while added >= 0:
+        deleted = _largest(partial(_sparse_holds, noise, share, added), limit)
+        pairs.append((added, deleted))
+        if deleted == limit:
+            break
+        while added >= 0 and not _sparse_holds(noise, share, added, deleted + 1):
+            added -= 1
+    return pairs
+
+
+def _sparse_holds(noise: Sparse, share: Fraction, added: int, deleted: int) -> bool:
+    least = sparse_threshold(noise, added, deleted)
+    return least is not None and share > least
+
+
+def _largest(holds: Callable[[int], bool], limit: int) -> int:
+    """Return the largest r <= limit for which a falling predicate holds; it does at 0."""
+    low, high = 0, 1
+    while high < limit and holds(high):
+        low, high = high, min(2 * high, limit)
+    if high >= limit and holds(limit):
+        return limit
+    high = min(high, limit)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+@overload
+def radius(
+    noise: LabelFlip | Discrete,
+    *,
+    p: Number | None = ...,
+    log_error: Number | None = ...,
+    guarantee: str = ...,
+    cap: int | None = ...,
+) -> int: ...
+@overload
+def radius(
+    noise: Gaussian,
+    *,
+    p: Number | None = ...,
+    log_error: Number | None = ...,
+    guarantee: str = ...,
+    cap: int | None = ...,
+) -> Enclosure: ...
+def radius(
+    noise: LabelFlip | Discrete | Gaussian,
+    *,
+    p: Number | None = None,
+    log_error: Number | None = None,
+    guarantee: str = "tight",
+    cap: int | None = None,
+) -> int | Enclosure:
+    """Return the certified radius of a vote share: tight_radius, kl_radius or gaussian_radius.
+
+    `guarantee` is "tight" or "kl", for Gaussian noise "tight" only (example 1 is tight).
+
+    Raises InputError and Undecided as those do, and InputError for another guarantee or noise.
+
+    Proof: `proofs/tight-radius.md`.
+    """
+    if isinstance(noise, Gaussian) and guarantee == "tight" and cap is None:
+        return gaussian_radius(noise, p=p, log_error=log_error)
+    if isinstance(noise, LabelFlip | Discrete) and guarantee in {"tight", "kl"}:
+        decided = tight_radius if guarantee == "tight" else kl_radius
+        return decided(noise, p=p, log_error=log_error, cap=cap)
+    raise InputError(f"no guarantee {guarantee!r} for {type(noise).__name__}")
+
+
+def _evidence(
+    p: Number | None, log_error: Number | None
+) -> tuple[Fraction | None, Fraction | None]:
+    """Return p and log_error as rationals, exactly one of them given."""
     if (p is None) == (log_error is None):
         raise InputError("give either p or log_error")
-    if cap is not None and cap < 0:
-        raise InputError("cap: must not be negative")
-    if p is not None:
-        radius = _radius_from_share(as_rational(p, "p"), rate, classes)
-    else:
-        radius = _radius_from_log_error(as_rational(log_error, "log_error"), rate, classes)
-    return radius if cap is None else min(radius, cap)
-
-
-def _radius_from_share(p: Fraction, q: Fraction, classes: int) -> int:
-    if not 0 <= p < 1:
+    if p is None:
+        return None, as_rational(log_error, "log_error")
+    share = as_rational(p, "p")
+    if not 0 <= share < 1:
         raise InputError(
             "p: must lie in [0, 1); a p that is printed as 1 has lost the radius, "
             "give log_error instead"
         )
-    if p <= Fraction(1, 2):
-        return 0
-    slope, odds = _slope_and_odds(q, classes)
-    ratio = 1 / (4 * p * (1 - p))
+    return share, None
 
+
+def _wins(share: Fraction | None, log_error: Fraction | None) -> bool:
+    """Return whether the evidence proves p > 1/2."""
+    if share is not None:
+        return share > _HALF
+    assert log_error is not None  # noqa: S101  (one of the two is given)
+    return is_majority(log_error)
+
+
+def _check_cap(cap: int | None) -> None:
+    if cap is not None and cap < 0:
+        raise InputError("cap: must not be negative")
+
+
+def _margin(share: Fraction | None, log_error: Fraction | None) -> arb:
+    """Return 2 f(p) = -ln(4 p (1 - p)); of log_error, with p = 1 - exp(log_error)."""
+    if share is not None:
+        return -to_ball(4 * share * (1 - share)).log()
+    assert log_error is not None  # noqa: S101  (one of the two is given)
+    error = to_ball(log_error)
+    return -arb(4).log() - error - (-error.exp()).log1p()
+
+
+def _radius_from_share(p: Fraction, slope: Fraction, odds: Fraction) -> int:
     def radius() -> int | None:
-        limit = to_ball(ratio).log() / (2 * to_ball(slope) * to_ball(odds).log())
+        limit = _margin(p, None) / (2 * to_ball(slope) * to_ball(odds).log())
         whole = _floor(limit)
         if whole is None and limit.is_finite():
             # Balls never decide a tie: ask the integers whether this is one.
             nearest = _nearest(limit)
-            if _is_power(ratio, odds, 2 * slope * nearest):
+            if _is_power(1 / (4 * p * (1 - p)), odds, 2 * slope * nearest):
                 return nearest
         return whole
 
     return decide(radius, _FLOOR)
 
 
-def _radius_from_log_error(log_error: Fraction, q: Fraction, classes: int) -> int:
-    if not is_majority(log_error):
-        return 0
-    slope, odds = _slope_and_odds(q, classes)
-
+def _radius_from_log_error(log_error: Fraction, slope: Fraction, odds: Fraction) -> int:
     def radius() -> int | None:
-        """-ln(4 p (1 - p)) at p = 1 - exp(log_error); no ties, `proofs/kl-radius.md`."""
-        error = to_ball(log_error)
-        margin = -arb(4).log() - error - (-error.exp()).log1p()
-        return _floor(margin / (2 * to_ball(slope) * to_ball(odds).log()))
+        """No ties: `proofs/kl-radius.md`."""
+        return _floor(_margin(None, log_error) / (2 * to_ball(slope) * to_ball(odds).log()))
 
     return decide(radius, _FLOOR)
 

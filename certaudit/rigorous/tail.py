@@ -9,8 +9,8 @@ from flint import arb, ctx
 
 from certaudit.errors import InputError
 from certaudit.exact import Enclosure, Number
+from certaudit.noise import check_label_noise
 from certaudit.rigorous.balls import from_ball, to_ball
-from certaudit.rigorous.radius import check_label_noise
 
 __all__ = ["log_chernoff", "log_error_bound"]
 

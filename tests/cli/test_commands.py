@@ -135,7 +135,8 @@ def test_radius(options, radius, invoke):
     assert (result.code, result.err) == (0, "")
     assert ["kl", str(radius)] in [line.split() for line in result.out.splitlines()]
     result = invoke(*RADIUS, *options.split(), "--format", "json")
-    assert json.loads(result.out)["radius"] == {"kl": radius}
+    found = json.loads(result.out)["radius"]
+    assert found["kl"] == radius <= found["tight"] <= max(3 * radius, 6)
 
 
 def test_radius_json(run):
@@ -144,12 +145,14 @@ def test_radius_json(run):
     assert json.loads(result.out) == {
         "noise_model": {"name": "label-flip", "q": "3/8", "classes": 2},
         "p": "9/10",
-        "radius": {"kl": 4},
+        "radius": {"kl": 4, "tight": 6},
+        "flags": [],
     }
     result = run(*RADIUS, "--q=1/3", "--classes=5", "--log-error=-2.50", "--format=json")
     document = json.loads(result.out)
-    assert document.pop("radius").keys() == {"kl"}
+    assert document.pop("radius").keys() == {"kl", "tight"}
     assert document == {
+        "flags": [],
         "noise_model": {"name": "label-flip", "q": "1/3", "classes": 5},
         "log_error": "-5/2",
     }
@@ -169,14 +172,18 @@ def test_numbers_of_more_than_4300_digits_are_printed(run):
     before = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(20_000)
     try:
-        assert json.loads(result.out)["radius"] == {"kl": long_radius()}
+        assert json.loads(result.out)["radius"] == {
+            "kl": long_radius(),
+            "tight": long_radius(),
+        }
+        assert json.loads(result.out)["flags"] == ["beyond-max"]
         assert json.loads(result.out)["log_error"] == "-1e10000"
         digits = str(long_radius())
     finally:
         sys.set_int_max_str_digits(before)
     result = run(*RADIUS, "--q", "0.1", "--log-error=-1e10000")
     assert (result.code, result.err) == (0, "")
-    assert digits in "".join(re.findall("[0-9]", result.out.split("kl", 1)[1]))
+    assert digits in "".join(re.findall("[0-9]", result.out.split("kl", 1)[1].split("tight")[0]))
 
 
 def test_crosscheck_prints_long_fractions(invoke, arrays, save):

@@ -12,6 +12,7 @@ from certaudit.certify.data import LabelledData
 from certaudit.certify.label_flip import certify_label_flip, certify_points, chernoff_t, fit
 from certaudit.certify.least_squares import LeastSquares, integer_columns
 from certaudit.exact import Enclosure
+from certaudit.noise import LabelFlip
 from certaudit.reference import tail as reference
 from certaudit.reference.least_squares import exact_alpha, gram
 from certaudit.reference.radius import number
@@ -159,4 +160,4 @@ def test_what_is_written_is_the_upper_end_rounded_up(seed):
         upper = min(enclosure.upper, Fraction(0))
         assert upper <= written <= upper + Fraction(1, 2**40)
         assert upper <= Fraction(repr(certificate.log_error))
-        assert certificate.kl_radius == kl_radius("1/3", log_error=written)
+        assert certificate.kl_radius == kl_radius(LabelFlip(Fraction(1, 3)), log_error=written)

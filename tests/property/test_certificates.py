@@ -23,6 +23,8 @@ from certaudit.exact import Enclosure
 from certaudit.reference.vote import noisy_score_vote, soft_vote
 from certaudit.rigorous import radius as rigorous_radius
 
+BOTH = ("kl", "tight")
+
 
 def contradictions(certificate: Certificate, table: list[Fraction], labels) -> list[str]:
     """Return what the exact votes of all 2^n label vectors say against a certificate."""
@@ -40,7 +42,7 @@ def contradictions(certificate: Certificate, table: list[Fraction], labels) -> l
             error = label_flip.to_ball(1 - p).log()
             if not error <= label_flip.to_ball(Fraction(certificate.log_error)):
                 wrong.append("log_error below ln(1 - p)")
-    reach = certificate.kl_radius if certificate.decided else -1
+    reach = max(certificate.radii().values()) if certificate.decided else -1
     for other, there in enumerate(table):
         if distance(here, other) <= reach and int(there >= HALF) != certificate.prediction:
             wrong.append(f"{distance(here, other)} flips change the vote")
@@ -74,7 +76,7 @@ def run_case(seed):
     except label_flip.InputError:
         return
     labels = data.y_train.tolist()
-    for point, _, certificate in certify_points(model, data, rate, range(3)):
+    for point, _, certificate in certify_points(model, data, rate, range(3), guarantees=BOTH):
         table = vote_table(model.exact_alpha(point.index), rate)
         yield certificate, contradictions(certificate, table, labels)
 
@@ -102,7 +104,7 @@ def test_every_label_vector_of_one_instance():
     for index in range(64):
         data = LabelledData.check(rows[:6], labelling(index, 6), rows[6:], [0, 1])
         rate, _, _, model = fit(data, q="1/50", ridge="auto", scale="none", intercept=True)
-        for point, _, certificate in certify_points(model, data, rate, range(2)):
+        for point, _, certificate in certify_points(model, data, rate, range(2), guarantees=BOTH):
             table = vote_table(model.exact_alpha(point.index), rate)
             assert contradictions(certificate, table, labelling(index, 6)) == []
 
@@ -127,9 +129,14 @@ def sure_of_everything(_log_error):
     return True
 
 
-def too_large(q, *, log_error, cap):
+def too_large(noise, *, log_error, cap):
     """(5) with a factor forgotten: four times the radius, and two more."""
-    return min(4 * rigorous_radius.kl_radius(q, log_error=log_error) + 2, cap)
+    return min(4 * rigorous_radius.kl_radius(noise, log_error=log_error) + 2, cap)
+
+
+def one_too_many(noise, *, log_error, cap):
+    """(2) compared with the threshold of the radius before."""
+    return min(rigorous_radius.tight_radius(noise, log_error=log_error) + 1, cap)
 
 
 def wrong_tail(t, zeros, ones, q, *, alpha_error=Fraction(0)):
@@ -146,6 +153,7 @@ def rounded_down(t, zeros, ones, q, *, alpha_error=Fraction(0)):
 
 MUTANTS = {
     "radius too large": ("kl_radius", too_large),
+    "tight radius one too large": ("tight_radius", one_too_many),
     "always decided": ("is_majority", sure_of_everything),
     "label classes exchanged": ("log_error_bound", wrong_tail),
     "rounded the wrong way": ("log_error_bound", rounded_down),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support import rational
 
 from certaudit.errors import InputError
+from certaudit.noise import label_flip
 from certaudit.reference import radius as reference
 from certaudit.rigorous import radius as rigorous
 from certaudit.rigorous.balls import from_ball
@@ -26,11 +27,11 @@ TIES = [
 
 @pytest.mark.parametrize(("q", "p", "r", "classes"), TIES)
 def test_at_a_tie_the_radius_holds_and_just_below_it_does_not(q, p, r, classes):
-    assert kl_radius(q, p=p, classes=classes) == r
+    assert kl_radius(label_flip(q, classes), p=p) == r
     below = Fraction(p) - Fraction(1, 10**500)
     above = Fraction(p) + Fraction(1, 10**500)
-    assert kl_radius(q, p=below, classes=classes) == r - 1
-    assert kl_radius(q, p=above, classes=classes) == r
+    assert kl_radius(label_flip(q, classes), p=below) == r - 1
+    assert kl_radius(label_flip(q, classes), p=above) == r
 
 
 def test_floats_decide_the_tie_either_way():
@@ -41,7 +42,7 @@ def test_floats_decide_the_tie_either_way():
     through_log_error = -(math.log(4) + log_error + math.log1p(-math.exp(log_error))) / flip
     direct = -math.log(4 * p * (1 - p)) / flip
     assert {through_log_error < 4, direct < 4} == {True, False}
-    assert kl_radius("3/8", p="9/10") == 4
+    assert kl_radius(label_flip("3/8"), p="9/10") == 4
 
 
 def test_every_tie_of_small_numbers_is_found():
@@ -62,8 +63,8 @@ def test_every_tie_of_small_numbers_is_found():
                     continue
                 p = (1 + root) / 2
                 found += 1
-                assert kl_radius(q, p=p) == r
-                assert kl_radius(q, p=p - Fraction(1, 10**80)) == r - 1
+                assert kl_radius(label_flip(q), p=p) == r
+                assert kl_radius(label_flip(q), p=p - Fraction(1, 10**80)) == r - 1
     assert found >= 3
 
 
@@ -100,7 +101,7 @@ def test_every_power_is_recognised(w, a, b):
 @pytest.mark.parametrize("p", ["0", "1/100", "0.4999", "1/2"])
 def test_no_majority_no_radius(p):
     """f of (3), (5) grows again below 1/2: the unguarded formula would certify p = 1/100."""
-    assert kl_radius("0.4", p=p) == 0
+    assert kl_radius(label_flip("0.4"), p=p) == 0
     with mpmath.workdps(30):
         unguarded = -mpmath.log(4 * mpmath.mpf("0.01") * mpmath.mpf("0.99")) / 2
         assert unguarded / reference.kl_divergence(1, Fraction(2, 5)) > 1
@@ -111,9 +112,9 @@ def test_log_error_at_minus_ln_2():
         ln2 = Fraction(int(mpmath.log(2) * 10**350), 10**350)
     assert not is_majority(-ln2)  # -ln 2 rounded up
     assert is_majority(-ln2 - Fraction(1, 10**349))
-    assert kl_radius("0.49", log_error=-ln2) == 0
+    assert kl_radius(label_flip("0.49"), log_error=-ln2) == 0
     for bound in (0, 1, Fraction(1, 10**900)):
-        assert kl_radius("0.49", log_error=bound) == 0
+        assert kl_radius(label_flip("0.49"), log_error=bound) == 0
 
 
 def test_p_and_log_error_agree():
@@ -121,19 +122,20 @@ def test_p_and_log_error_agree():
         with mpmath.workdps(60):
             low = mpmath.log1p(-reference.number(Fraction(p)))
             above = Fraction(mpmath.nstr(low, 50)) + Fraction(1, 10**45)
-        assert kl_radius("0.45", log_error=above) in {
-            kl_radius("0.45", p=p), kl_radius("0.45", p=Fraction(p) - Fraction(1, 10**40))
-        }  # fmt: skip
+        assert kl_radius(label_flip("0.45"), log_error=above) in {
+            kl_radius(label_flip("0.45"), p=p),
+            kl_radius(label_flip("0.45"), p=Fraction(p) - Fraction(1, 10**40)),
+        }
 
 
 def test_cap_and_unbounded_values():
-    assert kl_radius("0.1", log_error="-260") == 73
-    assert kl_radius("0.1", log_error="-260", cap=50) == 50
-    assert kl_radius("0.1", log_error="-260", cap=73) == 73
-    assert kl_radius("0.1", log_error="-260", cap=0) == 0
-    assert kl_radius("1e-12", log_error="-1e10000") > 10**9998
-    assert kl_radius("0.4" + "9" * 900, log_error="-260") > 10**1700
-    assert kl_radius("1e-10000", p="0.9") == 0
+    assert kl_radius(label_flip("0.1"), log_error="-260") == 73
+    assert kl_radius(label_flip("0.1"), log_error="-260", cap=50) == 50
+    assert kl_radius(label_flip("0.1"), log_error="-260", cap=73) == 73
+    assert kl_radius(label_flip("0.1"), log_error="-260", cap=0) == 0
+    assert kl_radius(label_flip("1e-12"), log_error="-1e10000") > 10**9998
+    assert kl_radius(label_flip("0.4" + "9" * 900), log_error="-260") > 10**1700
+    assert kl_radius(label_flip("1e-10000"), p="0.9") == 0
 
 
 BAD = {
@@ -156,8 +158,9 @@ BAD = {
 
 @pytest.mark.parametrize("arguments", BAD.values(), ids=BAD.keys())
 def test_bad_arguments(arguments):
+    arguments = dict(arguments)
     with pytest.raises(InputError):
-        kl_radius(arguments.pop("q"), **arguments)
+        kl_radius(label_flip(arguments.pop("q"), arguments.pop("classes", 2)), **arguments)
 
 
 noise = st.builds(
@@ -177,7 +180,7 @@ def test_agrees_with_the_reference(q, digits, numerator, classes):
         if abs(exact - nearest) < mpmath.mpf(10) ** -400 * (1 + abs(exact)):
             return
         expected = int(mpmath.floor(exact))
-    assert kl_radius(q, p=p, classes=classes) == expected
+    assert kl_radius(label_flip(q, classes), p=p) == expected
 
 
 @settings(max_examples=200)
@@ -186,7 +189,7 @@ def test_log_error_agrees_with_the_reference(q, top, places):
     bound = Fraction(top, 10**places)
     with mpmath.workdps(80):
         expected = reference.kl_radius_from_log_error(reference.number(bound), q)
-    assert kl_radius(q, log_error=bound) == expected
+    assert kl_radius(label_flip(q), log_error=bound) == expected
 
 
 @pytest.mark.parametrize("r", [1, 2, 17, 73])
@@ -201,21 +204,21 @@ def test_the_floor_is_decided_within_1e_40_of_an_integer(q, r):
         root = mpmath.findroot(excess, -flips - mpmath.log(4) - mpmath.exp(-flips) / 8)
         below = rational(root)
     for distance in (Fraction(1, 10**40), Fraction(1, 10**90)):
-        assert kl_radius(q, log_error=below - distance) == r
-        assert kl_radius(q, log_error=below + distance) == r - 1
+        assert kl_radius(label_flip(q), log_error=below - distance) == r
+        assert kl_radius(label_flip(q), log_error=below + distance) == r - 1
 
 
 @given(noise, st.integers(-(10**6), -1), st.integers(-(10**6), -1))
 def test_a_better_bound_never_certifies_less(q, a, b):
     low, high = sorted((Fraction(a, 10**3), Fraction(b, 10**3)))
-    assert kl_radius(q, log_error=low) >= kl_radius(q, log_error=high)
+    assert kl_radius(label_flip(q), log_error=low) >= kl_radius(label_flip(q), log_error=high)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 10, 100])
 @pytest.mark.parametrize("q", ["1e-300", "1e-12", "0.1", "0.3", "0.49999999999"])
 def test_divergence_encloses_the_reference_and_is_narrow(q, classes):
     with ctx.workprec(100), mpmath.workdps(60):
-        ball = divergence(q, classes)
+        ball = divergence(label_flip(q, classes))
         value = reference.kl_divergence(1, Fraction(q), classes)
         low, high = rigorous_ends(ball)
         assert low <= Fraction(mpmath.nstr(value, 55)) + Fraction(1, 10**40)

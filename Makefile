@@ -5,12 +5,12 @@ ARGS ?=
 PIP_INSTALL := .venv/bin/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-full proofs lock clean
+.PHONY: help demo test lint bench bench-full tables proofs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 	@echo "PYTHON=python3.12 chooses the Python of a new .venv (make clean removes the old one)."
-	@echo "ARGS=... is passed on by demo, test, bench, bench-full, proofs and lock."
+	@echo "ARGS=... is passed on by demo, test, bench, bench-full, tables, proofs and lock."
 
 demo: .venv/installed ## run the demonstration
 	.venv/bin/certaudit demo $(ARGS)
@@ -29,6 +29,9 @@ bench: .venv/installed ## run the short benchmarks
 
 bench-full: .venv/installed ## run all benchmarks
 	.venv/bin/python benchmarks/bench.py --full $(ARGS)
+
+tables: .venv/installed ## make the tables and test vectors in tables/ again
+	.venv/bin/python tables/generate.py $(ARGS)
 
 proofs: .venv/installed ## run the proofs of the public bounds
 	.venv/bin/python -m pytest proofs -v $(ARGS)

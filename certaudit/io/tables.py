@@ -242,6 +242,9 @@ def _as_row(path: Path, entry: Entry) -> Row:
         raise InputError(f"{path}: line {entry.line}: a cell is not a number") from None
     if not (0.5 <= least <= 1 and bound < 0):
         raise InputError(f"{path}: line {entry.line}: p_threshold or log_error_threshold is unfit")
+    decimal = parse_rational(cells["p_decimal"], f"{path}: line {entry.line}: p_decimal")
+    if not Fraction(1, 2) <= decimal <= 1:
+        raise InputError(f"{path}: line {entry.line}: p_decimal is unfit")
     return Row(entry.radius, least, bound, cells["p_decimal"])
 
 

@@ -30,16 +30,21 @@ ROOT = FOLDER.parent
 MODULES = (
     "certaudit.exact",
     "certaudit.rigorous.balls",
+    "certaudit.noise",
     "certaudit.rigorous.radius",
+    "certaudit.rigorous.ratio",
+    "certaudit.rigorous.threshold",
     "certaudit.rigorous.tail",
     "certaudit.certify.least_squares",
     "certaudit.certify.label_flip",
     "certaudit.certify.ridge",
     "certaudit.reference.radius",
     "certaudit.reference.tail",
+    "certaudit.reference.threshold",
+    "certaudit.tables",
 )
 """Every public function in these, and every public method of CLASSES, needs an entry."""
-CLASSES = ("LeastSquares",)
+CLASSES = ("LeastSquares", "Threshold", "Table")
 
 HOW = ("symbolic", "exhaustive", "machine-checked", "cited", "argument", "property")
 _NAMED = re.compile(r"Proof: `proofs/([a-z0-9-]+)\.md`\.")

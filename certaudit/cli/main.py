@@ -16,6 +16,7 @@ from certaudit.cli.crosscheck import crosscheck
 from certaudit.cli.demo import demo
 from certaudit.cli.exit_codes import Exit
 from certaudit.cli.explain import explain
+from certaudit.cli.figures import figures
 from certaudit.cli.output import discard, flush, prepare_streams, say
 from certaudit.cli.radius import radius
 from certaudit.cli.table import table
@@ -36,7 +37,7 @@ def app() -> None:
     """
 
 
-for command in (demo, certify, radius, table, crosscheck, explain):
+for command in (demo, certify, radius, table, figures, crosscheck, explain):
     app.add_command(command)
 
 

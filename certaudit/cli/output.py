@@ -203,11 +203,9 @@ def run_report(run: LabelFlipRun, source: str) -> list[RenderableType]:
     columns = [column for heading in headings for column in (heading, ">share")]
     certified = table(">label flips", ">of training set", *columns)
     for r in _selected_radii(max(map(len, counts.values())) - 1):
-        cells = []
-        for known in counts.values():
-            count = known[r] if r < len(known) else 0
-            cells += [str(count), percent(count, total)]
-        certified.add_row(str(r), percent(r, n), *cells)
+        certain = [known[r] if r < len(known) else 0 for known in counts.values()]
+        shares = [text for count in certain for text in (str(count), percent(count, total))]
+        certified.add_row(str(r), percent(r, n), *shares)
     lines: list[RenderableType] = [setting, accuracy, certified]
     for name in counts:
         radii = sorted(c.radii()[name] for c in right)

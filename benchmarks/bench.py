@@ -36,6 +36,7 @@ SECTIONS = {
     4: "how the cost of a certificate grows",
     5: "the papers' setting: median KL radius",
     6: "confirmation by the reference (--full)",
+    7: "tight thresholds",
 }
 NAMES = ("mnist17", "spambase_log", "imdb")
 MAIN = NAMES[0]
@@ -290,6 +291,11 @@ def _section(number: int, sources: dict[str, Source], *, full: bool) -> None:
         return
     if number == 3:
         start_up()
+        return
+    if number == 7:
+        import tight
+
+        tight.thresholds()
         return
     import inprocess
 

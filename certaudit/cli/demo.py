@@ -17,7 +17,7 @@ __all__ = ["demo"]
 
 _DATA = "breast_cancer.csv"
 _COLUMN, _POSITIVE = "diagnosis", "malignant"
-_Q = "0.1"
+_Q, _GUARANTEE = "0.1", "all"
 _SAMPLE = (0, 1, 2)
 
 
@@ -47,8 +47,16 @@ def demo(output: Path | None) -> int:
     _make(folder)
     write_bytes(data, files("certaudit").joinpath("data", _DATA).read_bytes())
     options = ["--label-column", _COLUMN, "--positive", _POSITIVE, "--q", _Q]
+    options += ["--guarantee", _GUARANTEE]
     show(f"$ certaudit {shlex.join(['certify', str(data), *options, '-o', str(run_folder)])}\n")
-    run = certify_to_folder(data, run_folder, q=_Q, label_column=_COLUMN, positive=_POSITIVE)
+    run = certify_to_folder(
+        data,
+        run_folder,
+        q=_Q,
+        label_column=_COLUMN,
+        positive=_POSITIVE,
+        guarantee=_GUARANTEE,
+    )
     show(*run_report(run, data.name))
 
     show(f"\nThe first {len(_SAMPLE)} points, as `certaudit crosscheck` compares them:\n")

@@ -200,8 +200,8 @@ def run_report(run: LabelFlipRun, source: str) -> list[RenderableType]:
     headings = [">points certified"]
     if len(counts) > 1:
         headings = [f">{_SPELLED[name]} points" for name in counts]
-    columns = [column for heading in headings for column in (heading, ">share")]
-    certified = table(">label flips", ">of training set", *columns)
+    headings = [column for heading in headings for column in (heading, ">share")]
+    certified = table(">label flips", ">of training set", *headings)
     for r in _selected_radii(max(map(len, counts.values())) - 1):
         certain = [known[r] if r < len(known) else 0 for known in counts.values()]
         shares = [text for count in certain for text in (str(count), percent(count, total))]

@@ -19,6 +19,8 @@ import mpmath
 import numpy as np
 import pytest
 
+from certaudit import label_flip, threshold
+
 KEYS = ("X_train", "y_train", "X_test", "y_test")
 LINE = {"index", "prediction", "label", "decided", "constant", "t", "log_error", "p_lower"}
 RUN = {
@@ -150,6 +152,48 @@ def test_run_json_is_enough_to_derive_every_certificate(options, certify, arrays
             share = 1 - mpmath.exp(log_error)
             assert share - mpmath.mpf(2) ** -51 <= line["p_lower"] <= share
             assert line["radius"] == {"kl": kl_radius(log_error, q, n)}
+
+
+@pytest.mark.parametrize("guarantee", ["tight", "all"])
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--q", "0.45"), ("--scale", "none", "--no-intercept", "--ridge", "1e5")],
+    ids=" ".join,
+)
+def test_the_tight_radius_is_added_and_nothing_else_changes(guarantee, options, certify, save):
+    generator = np.random.default_rng(3)
+    rows = generator.normal(size=(330, 3)).round(2)
+    labels = (rows[:, 0] > 0).astype(np.int64)
+    data = {
+        "X_train": rows[:300],
+        "y_train": labels[:300],
+        "X_test": rows[300:],
+        "y_test": labels[300:],
+    }
+    plain, kl_lines = certify(save(data), *options)
+    run, lines = certify(save(data), *options, "--guarantee", guarantee)
+    assert run["guarantee"] == ["kl", "tight"]
+    noise, seen = label_flip(run["noise_model"]["q"]), 0
+    for line, before in zip(lines, kl_lines, strict=True):
+        tight = line["radius"].pop("tight")
+        assert line == before
+        if line["constant"]:
+            assert tight == 300
+        elif not line["decided"]:
+            assert tight == 0
+        else:
+            error = Fraction(line["log_error"])
+            for r in range(tight + 1):
+                assert threshold(noise, r).compare_log(error) > 0
+            assert tight == 300 or threshold(noise, tight + 1).compare_log(error) < 0
+            seen += tight > line["radius"]["kl"]
+        assert tight >= line["radius"]["kl"]
+    assert seen > 5 or run["intercept"] is False
+    curves = run["certified_accuracy"]
+    assert curves["kl"] == plain["certified_accuracy"]["kl"]
+    right = [line["decided"] and line["prediction"] == line["label"] for line in lines]
+    assert curves["tight"]["correct"][0] == sum(right)
+    assert len(curves["tight"]["correct"]) >= len(curves["kl"]["correct"])
 
 
 def test_fields(certify, arrays, save):
@@ -519,6 +563,7 @@ DRIVER = """
 import os, signal
 from contextlib import contextmanager
 import certaudit.cli.certify
+from certaudit import label_flip, threshold
 from certaudit.cli.main import console
 
 @contextmanager

@@ -17,7 +17,9 @@ def test_the_output_shown_is_the_output(tmp_path, monkeypatch, capsys):
     data = files("certaudit").joinpath("data", "breast_cancer.csv").read_bytes()
     Path("certaudit/data").mkdir(parents=True)
     Path("certaudit/data/breast_cancer.csv").write_bytes(data)
-    (command,) = re.findall(r"^\$ certaudit (certify .*)$", README, re.MULTILINE)
+    (command,) = re.findall(
+        r"^\$ certaudit (certify .*)$", README.replace("\\\n", ""), re.MULTILINE
+    )
     (shown,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     assert main(command.split()) == 0
     printed = capsys.readouterr().out
@@ -34,7 +36,7 @@ def test_nothing_was_left_to_fill_in():
 
 
 def test_the_python_example_runs_in_a_fresh_process(tmp_path):
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    example, _ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     data = (
         "import numpy as np\n"
         "X = np.random.default_rng(0).normal(size=(50, 3)); y = (X[:, 0] > 0).astype(int)\n"
@@ -45,6 +47,20 @@ def test_the_python_example_runs_in_a_fresh_process(tmp_path):
     script.write_text(data + example + checks + "from certaudit import exact\nexact(0.1)\n")
     done = subprocess.run([sys.executable, script], capture_output=True, check=False, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_values_shown_are_the_values():
+    _, example = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names = {}
+    seen = 0
+    for line in example.splitlines():
+        code, _, shown = line.partition("# ")
+        if shown and not code.startswith("flips ="):
+            assert str(eval(code.strip(), names)) == shown.split(" (")[0], line  # noqa: S307
+            seen += 1
+        else:
+            exec(line, names)  # noqa: S102
+    assert seen == 6
 
 
 def test_links_lead_somewhere():

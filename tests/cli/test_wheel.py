@@ -128,7 +128,9 @@ def test_the_demo_runs_where_nothing_can_be_written(installed, tmp_path):
     environment = {"PATH": os.defpath, "TMPDIR": str(installed.temporary)}
     done = run(installed.command, "demo", cwd=here, env=environment)
 
-    assert re.search(r"label flips +of training set +points certified +share", done.stdout)
+    assert re.search(
+        r"label flips +of training set +KL points +share +tight points +share", done.stdout
+    )
     assert "0 contradictions" in done.stdout
     (folder,) = installed.temporary.glob("certaudit-demo-*")
     assert f"this folder cannot be written to; using {folder}" in done.stderr

@@ -155,7 +155,7 @@ def test_what_is_written_is_the_upper_end_rounded_up(seed):
         enclosure = Enclosure(-random.getrandbits(90) - 1, -85, random.getrandbits(30), -90)
         bound = label_flip.Bound(1.0, enclosure)
         facts = label_flip.Facts(1, 1, constant=False)
-        certificate = label_flip._certificate(0, 1, facts, bound, Fraction(1, 3), 10**6)
+        certificate = label_flip._certificate(0, 1, facts, bound, Fraction(1, 3), 10**6, ["kl"])
         written = Fraction(certificate.log_error)
         upper = min(enclosure.upper, Fraction(0))
         assert upper <= written <= upper + Fraction(1, 2**40)

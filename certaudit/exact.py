@@ -83,7 +83,8 @@ def _positional(
     digits = whole + (part or "")
     if not digits:
         raise InputError(f"{what}: {shown} is not a number (write 0.1, 1/3, 1e-4 or 0x1.8p-4)")
-    _check_digits(len(digits), what, shown)
+    # The zero before the point is no digit of a number that is printed with 1,000 places.
+    _check_digits(len(digits) - (whole == "0"), what, shown)
     if power is not None and len(power.lstrip("+-").lstrip("0")) > len(str(MAX_EXPONENT)):
         raise InputError(f"{what}: {shown} has an exponent beyond {MAX_EXPONENT}")
     exponent = int(power or 0)

@@ -14,7 +14,13 @@ from fractions import Fraction
 from certaudit.errors import InputError
 from certaudit.exact import parse_rational
 from certaudit.noise import ProductNoise
-from certaudit.rigorous.threshold import MAX_DECIMALS, MAX_RADIUS, Threshold, thresholds
+from certaudit.rigorous.threshold import (
+    MAX_DECIMALS,
+    MAX_RADIUS,
+    Threshold,
+    check_digits,
+    thresholds,
+)
 
 __all__ = [
     "COLUMNS",
@@ -94,8 +100,7 @@ def build_rows(noise: ProductNoise, max_radius: int, digits: int = DIGITS) -> It
 
     Proof: `proofs/tables.md`.
     """
-    if not 1 <= digits <= MAX_DECIMALS:
-        raise InputError(f"digits: must lie in 1..{MAX_DECIMALS}")
+    check_digits(digits)
     if not 0 <= max_radius <= MAX_RADIUS:
         raise InputError(f"max radius: must lie in 0..{MAX_RADIUS}, the largest that is decided")
     for radius, least in enumerate(thresholds(noise, 0, max_radius + 1)):

@@ -5,6 +5,7 @@ KL (5), B.3, tight (2), Gaussian (example 1). Balls decide; where equality is po
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
@@ -13,10 +14,16 @@ from typing import overload
 from flint import arb, fmpz
 
 from certaudit.errors import InputError
-from certaudit.exact import Enclosure, Number, as_rational
-from certaudit.noise import Discrete, Gaussian, LabelFlip, ProductNoise, Sparse
+from certaudit.exact import Enclosure, Number, as_rational, round_down
+from certaudit.noise import Discrete, Gaussian, LabelFlip, NoiseModel, ProductNoise, Sparse
 from certaudit.rigorous.balls import decide, from_ball, order, to_ball
-from certaudit.rigorous.threshold import ACCURACY, MAX_RADIUS, sparse_threshold, threshold
+from certaudit.rigorous.threshold import (
+    ACCURACY,
+    MAX_RADIUS,
+    check_radius,
+    sparse_threshold,
+    threshold,
+)
 
 __all__ = [
     "certified",
@@ -115,7 +122,8 @@ def tight_radius(
     upward; beyond MAX_RADIUS = 1,000,000 thresholds are not decided, and the larger of that
     and the KL radius is returned.
 
-    Raises InputError and Undecided as kl_radius does.
+    Raises InputError and Undecided as kl_radius does, and Undecided at a tie p = F^-1(r) of a
+    rational with too many digits to be computed (r above some thousands).
 
     Proof: `proofs/tight-radius.md`.
     """
@@ -127,17 +135,51 @@ def tight_radius(
     least = kl_radius(noise, p=share, log_error=bound, cap=cap)
     if least >= top:
         return least
-    holds = _holds(noise, share, bound)
-    # Gallop, then bisect: thresholds grow, and the KL radius is about half the tight one.
-    low, high = 0, least + 1
-    while high < top and holds(high):
-        low, high = high, min(2 * high + 2, top)
-    if high == top and holds(top):
-        return top
+    return _last(_holds(noise, share, bound), _target(share, bound), noise, least, top)
+
+
+def _last(
+    holds: Callable[[int], bool], target: float, noise: ProductNoise, least: int, top: int
+) -> int:
+    """Return the largest radius up to `top` that holds, searched from `least`, which does.
+
+    Thresholds cost up to a second each for large radii, and ln(1 - F^-1(r)) is nearly a line: where
+    it meets `target` is tried first. The floats only choose what is asked.
+    """
+    low, high = least, top + 1
+    value = _level(noise, low)
+    slope: float | None = None
+    attempt = 0
     while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
+        attempt += 1
+        guess = min(2 * low + 2, (low + high) // 2 if high <= top else top)
+        if slope is not None and slope < 0 and attempt % 4:
+            step = min((target - value) / slope, float(top))
+            guess = low + (max(1, int(step)) if step > 0 else 1)
+        guess = max(low + 1, min(guess, high - 1))
+        reached = _level(noise, guess)
+        if holds(guess):
+            slope = (reached - value) / (guess - low)
+            low, value = guess, reached
+        else:
+            slope = (reached - value) / (guess - low) if math.isfinite(reached) else None
+            high = guess
     return low
+
+
+def _target(share: Fraction | None, log_error: Fraction | None) -> float:
+    """Return ln(1 - p) as a float, for the search only."""
+    if log_error is not None:
+        return max(float(round_down(log_error)), -1e300)
+    assert share is not None  # noqa: S101  (one of the two is given)
+    error = 1 - share
+    return math.log(error.numerator) - math.log(error.denominator)
+
+
+def _level(noise: ProductNoise, radius: int) -> float:
+    """Return ln(1 - F^-1(radius)), -inf where there is no threshold; for the search only."""
+    least = threshold(noise, radius)
+    return -math.inf if least is None else least.log_error_down()
 
 
 def _holds(
@@ -176,17 +218,22 @@ def gaussian_radius(
         return Enclosure(0, 0, 0, 0)
 
     def quantile() -> Enclosure | None:
-        if share is None:
-            assert bound is not None  # noqa: S101  (one of the two is given)
-            twice_error = 2 * to_ball(bound).exp()
-        else:
-            twice_error = to_ball(2 * (1 - share))
-        value = to_ball(noise.sigma) * arb(2).sqrt() * twice_error.erfcinv()
+        value = _gaussian_ball(noise, share, bound)
         if not value > 0 or value.rel_accuracy_bits() < ACCURACY:
             return None
         return from_ball(value)
 
     return decide(quantile, "the Gaussian radius", bits=2 * ACCURACY)
+
+
+def _gaussian_ball(noise: Gaussian, share: Fraction | None, log_error: Fraction | None) -> arb:
+    """Return sigma Phi^-1(p), p > 1/2, at the current precision."""
+    if share is None:
+        assert log_error is not None  # noqa: S101  (one of the two is given)
+        twice_error = 2 * to_ball(log_error).exp()
+    else:
+        twice_error = to_ball(2 * (1 - share))
+    return to_ball(noise.sigma) * arb(2).sqrt() * twice_error.erfcinv()
 
 
 def generic_kl_radius(
@@ -220,26 +267,56 @@ def generic_kl_radius(
 
 
 def certified(
-    noise: ProductNoise,
-    radius: int,
+    noise: NoiseModel,
+    radius: Number | tuple[int, int],
     *,
     p: Number | None = None,
     log_error: Number | None = None,
 ) -> bool:
-    """Return whether `radius` changed coordinates are certified by the threshold (2), exactly.
+    """Return whether a vote share certifies `radius`, by the tight guarantee, exactly.
 
-    Arguments as in kl_radius; ties as in tight_radius. Radius 0 is certified by any p > 1/2.
+    `radius` is a number of coordinates, for Gaussian noise an l2 distance (any exact number), for
+    sparse noise a pair (added, deleted). The share is given as in kl_radius, for sparse noise
+    as p. Ties as in tight_radius; for Gaussian and sparse noise equality does not certify.
+    Radius 0 is certified by any p > 1/2.
 
-    Raises InputError as kl_radius does, and for a radius outside 0..1,000,000.
+    Raises InputError as kl_radius does, and for a radius that is none: negative, or beyond
+    1,000,000 coordinates; Undecided for a Gaussian radius that cannot be told from the largest.
 
     Proof: `proofs/tight-radius.md`.
     """
     share, bound = _evidence(p, log_error)
-    threshold(noise, radius)  # refuses radii that are none
+    if isinstance(noise, Sparse):
+        if share is None or not isinstance(radius, tuple) or len(radius) != 2:
+            raise InputError("sparse noise: give p, and radius as a pair (added, deleted)")
+        return _sparse_holds(noise, share, *radius)
+    if isinstance(radius, tuple):
+        raise InputError("radius: a pair is for sparse noise only")
+    if isinstance(noise, Gaussian):
+        return _gaussian_holds(noise, as_rational(radius, "radius"), share, bound)
+    if not isinstance(radius, int):
+        raise InputError("radius: must be an integer")
+    check_radius(radius)
     return _wins(share, bound) and _holds(noise, share, bound)(radius)
 
 
-def sparse_radii(noise: Sparse, *, p: Number, limit: int = 1_000) -> list[tuple[int, int]]:
+def _gaussian_holds(
+    noise: Gaussian, radius: Fraction, share: Fraction | None, log_error: Fraction | None
+) -> bool:
+    if radius < 0:
+        raise InputError("radius: must not be negative")
+    if not _wins(share, log_error):
+        return False
+    if radius == 0:
+        return True
+
+    def shorter() -> int | None:
+        return order(to_ball(radius), _gaussian_ball(noise, share, log_error))
+
+    return decide(shorter, "whether the Gaussian radius is as large") == -1
+
+
+def sparse_radii(noise: Sparse, *, p: Number, limit: int = 100) -> list[tuple[int, int]]:
     """Return the largest certified pairs (added, deleted): no pair of the list is below another.
 
     Every pair that is not larger in either number than one of the list is certified by p. The
@@ -251,6 +328,8 @@ def sparse_radii(noise: Sparse, *, p: Number, limit: int = 1_000) -> list[tuple[
     """
     share, _ = _evidence(p, None)
     assert share is not None  # noqa: S101  (p is given)
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+        raise InputError("limit: must be an integer, 0 or more")
     if share <= _HALF:
         return []
     pairs: list[tuple[int, int]] = []
@@ -267,6 +346,7 @@ def sparse_radii(noise: Sparse, *, p: Number, limit: int = 1_000) -> list[tuple[
 
 
 def _sparse_holds(noise: Sparse, share: Fraction, added: int, deleted: int) -> bool:
+    """Return whether a pair is certified: strictly above its threshold, which is never < 1/2."""
     least = sparse_threshold(noise, added, deleted)
     return least is not None and share > least
 
@@ -287,7 +367,7 @@ def _largest(holds: Callable[[int], bool], limit: int) -> int:
 
 @overload
 def radius(
-    noise: LabelFlip | Discrete,
+    noise: ProductNoise,
     *,
     p: Number | None = ...,
     log_error: Number | None = ...,
@@ -296,35 +376,44 @@ def radius(
 ) -> int: ...
 @overload
 def radius(
-    noise: Gaussian,
-    *,
-    p: Number | None = ...,
-    log_error: Number | None = ...,
-    guarantee: str = ...,
-    cap: int | None = ...,
+    noise: Gaussian, *, p: Number | None = ..., log_error: Number | None = ..., guarantee: str = ...
 ) -> Enclosure: ...
+@overload
 def radius(
-    noise: LabelFlip | Discrete | Gaussian,
+    noise: Sparse, *, p: Number | None, guarantee: str = ..., cap: int | None = ...
+) -> list[tuple[int, int]]: ...
+def radius(
+    noise: NoiseModel,
     *,
     p: Number | None = None,
     log_error: Number | None = None,
     guarantee: str = "tight",
     cap: int | None = None,
-) -> int | Enclosure:
-    """Return the certified radius of a vote share: tight_radius, kl_radius or gaussian_radius.
+) -> int | Enclosure | list[tuple[int, int]]:
+    """Return the certified radius of a vote share, for any noise model.
 
-    `guarantee` is "tight" or "kl", for Gaussian noise "tight" only (example 1 is tight).
+    Label-flip and discrete noise: an integer, by `guarantee` "tight" (tight_radius) or "kl"
+    (kl_radius), at most `cap`. Gaussian: an enclosure of the l2 radius (gaussian_radius). Sparse:
+    the largest pairs (added, deleted) (sparse_radii), numbers at most `cap`, 100 without one.
 
-    Raises InputError and Undecided as those do, and InputError for another guarantee or noise.
+    Raises InputError and Undecided as those do, and InputError for what a noise model has not.
 
     Proof: `proofs/tight-radius.md`.
     """
-    if isinstance(noise, Gaussian) and guarantee == "tight" and cap is None:
-        return gaussian_radius(noise, p=p, log_error=log_error)
     if isinstance(noise, LabelFlip | Discrete) and guarantee in {"tight", "kl"}:
         decided = tight_radius if guarantee == "tight" else kl_radius
         return decided(noise, p=p, log_error=log_error, cap=cap)
-    raise InputError(f"no guarantee {guarantee!r} for {type(noise).__name__}")
+    if guarantee != "tight":
+        raise InputError(f"guarantee: {guarantee!r} is not one of this noise model's")
+    if isinstance(noise, Gaussian):
+        if cap is not None:
+            raise InputError("cap: Gaussian noise has none")
+        return gaussian_radius(noise, p=p, log_error=log_error)
+    if isinstance(noise, Sparse):
+        if p is None or log_error is not None:
+            raise InputError("sparse noise: give p")
+        return sparse_radii(noise, p=p) if cap is None else sparse_radii(noise, p=p, limit=cap)
+    raise InputError("noise: not a noise model")
 
 
 def _evidence(
@@ -353,8 +442,10 @@ def _wins(share: Fraction | None, log_error: Fraction | None) -> bool:
 
 
 def _check_cap(cap: int | None) -> None:
-    if cap is not None and cap < 0:
-        raise InputError("cap: must not be negative")
+    if cap is None:
+        return
+    if isinstance(cap, bool) or not isinstance(cap, int) or cap < 0:
+        raise InputError("cap: must be an integer, 0 or more")
 
 
 def _margin(share: Fraction | None, log_error: Fraction | None) -> arb:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from flint import arb, ctx, fmpz, fmpz_poly
 
 from certaudit.errors import InputError, Undecided
-from certaudit.exact import Enclosure, round_down
+from certaudit.exact import Enclosure, Number, as_rational, round_down
 from certaudit.noise import Law, ProductNoise, Sparse
 from certaudit.rigorous.balls import MAX_BITS, from_ball, order, to_ball
 
@@ -42,6 +42,7 @@ _MAX_EXACT_BITS = 1 << 28
 _GUARD = 64
 
 T = TypeVar("T")
+Factor: TypeAlias = "int | arb"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +59,11 @@ class Threshold:
 
     @property
     def error(self) -> Enclosure:
-        """An enclosure of 1 - F^-1(r)."""
+        """An enclosure of 1 - F^-1(r).
+
+        Its ends, as rationals, have as many digits as 1 - F^-1(r) has zeros: ask the questions
+        below instead where r is large.
+        """
         return from_ball(self._ball)
 
     def exact(self) -> Fraction:
@@ -73,25 +78,31 @@ class Threshold:
             raise Undecided(f"radius {self.radius}: rationals and balls contradict each other")
         return value
 
-    def compare(self, error: Fraction) -> int:
+    def compare(self, error: Number) -> int:
         """Return the sign of (1 - F^-1(r)) - error, exactly.
 
+        Raises InputError for a float, Undecided at a tie whose rational has too many digits.
+
         Proof: `proofs/tight-threshold.md`.
         """
+        other = as_rational(error, "error")
         return self._ask(
-            lambda ball: order(ball, to_ball(error)),
-            lambda exact: (exact > error) - (exact < error),
+            lambda ball: order(ball, to_ball(other)),
+            lambda exact: (exact > other) - (exact < other),
         )
 
-    def compare_log(self, log_error: Fraction) -> int:
+    def compare_log(self, log_error: Number) -> int:
         """Return the sign of ln(1 - F^-1(r)) - log_error: -1 or 1, there are no ties.
+
+        Raises InputError for a float.
 
         Proof: `proofs/tight-threshold.md`.
         """
-        if log_error >= 0:
+        other = as_rational(log_error, "log_error")
+        if other >= 0:
             return -1
         return self._ask(
-            lambda ball: order(ball.log(), to_ball(log_error)) if ball > 0 else None,
+            lambda ball: order(ball.log(), to_ball(other)) if ball > 0 else None,
             lambda exact: -1 if exact == 0 else None,
         )
 
@@ -112,8 +123,7 @@ class Threshold:
 
         Proof: `proofs/tight-threshold.md`.
         """
-        if not 1 <= digits <= MAX_DECIMALS:
-            raise InputError(f"digits: must lie in 1..{MAX_DECIMALS}")
+        check_digits(digits)
         whole = 10**digits - self._scaled_floor(10**digits)
         return f"{whole // 10**digits}.{whole % 10**digits:0{digits}}"
 
@@ -191,9 +201,21 @@ def thresholds(noise: ProductNoise, start: int, stop: int) -> Iterator[Threshold
             continue
         walk = _BinomialWalk(law, radius, stop, ACCURACY) if walk is None else walk.advance()
         ball = walk.error()
-        if ball.rel_accuracy_bits() < ACCURACY:
-            ball = _nonzero(_error(law, radius, ACCURACY))
-        yield Threshold(noise, radius, ball)
+        if ball.rel_accuracy_bits() >= ACCURACY:
+            yield Threshold(noise, radius, ball)
+        else:
+            yield threshold(noise, radius)
+
+
+def check_digits(digits: int) -> None:
+    """Refuse numbers of decimal places that are not printed.
+
+    Raises InputError for anything but an integer in 1..1000.
+
+    Proof: `proofs/tight-threshold.md`.
+    """
+    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= MAX_DECIMALS:
+        raise InputError(f"digits: must be an integer in 1..{MAX_DECIMALS}")
 
 
 def check_radius(radius: int) -> None:
@@ -212,11 +234,6 @@ def check_radius(radius: int) -> None:
 @lru_cache(maxsize=1 << 16)
 def _cached_error(law: Law, radius: int) -> arb | None:
     return _error(law, radius, ACCURACY)
-
-
-def _nonzero(ball: arb | None) -> arb:
-    assert ball is not None  # noqa: S101  (low > 0: every radius has a threshold)
-    return ball
 
 
 def _error(law: Law, radius: int, bits: int) -> arb | None:
@@ -265,15 +282,15 @@ class _BinomialWalk:
 
     def __init__(self, law: Law, radius: int, stop: int, bits: int) -> None:
         self.precision = bits + _GUARD + 2 * stop.bit_length()
-        self.numerator = math.lcm(law.high.denominator, law.low.denominator)
-        self.low, self.high = int(law.low * self.numerator), int(law.high * self.numerator)
         with ctx.workprec(self.precision):
+            (self.high, self.low), self.numerator = _factors(law.high, law.low)
+            self.mean = law.low
             self._start(radius)
 
     def _start(self, radius: int) -> None:
         """Walk up to the median from far below it."""
         self.radius = radius
-        mean = radius * self.low // self.numerator
+        mean = math.floor(radius * self.mean)
         # Below the mean by this, hardly anything is left: Hoeffding's inequality.
         reach = math.isqrt(radius * self.precision) + 2
         m = max(mean - reach, 0)
@@ -282,7 +299,7 @@ class _BinomialWalk:
         below = arb(0)
         if m:
             # The masses below m fall at least as fast as a geometric series.
-            ratio = arb(m) * self.high / ((radius - m + 1) * self.low)
+            ratio = m * high / ((radius - m + 1) * low)
             below = _up_to(mass * ratio / (1 - ratio))
         self.m, self.mass, self.below = m, mass, below
         self.scale = (low / high) ** (radius - 2 * m)
@@ -329,6 +346,18 @@ class _BinomialWalk:
             return self.scale * (total + (0.5 - self.below))
 
 
+def _factors(*parts: Fraction) -> tuple[list[Factor], Factor]:
+    """Return probabilities times their common denominator, and that: integers while it is short.
+
+    Balls of one rounding where they are long: multiplying by them costs no more then.
+    """
+    scale = math.lcm(*(part.denominator for part in parts))
+    whole: list[Factor] = [int(part * scale) for part in parts]
+    if scale.bit_length() <= ctx.prec:
+        return whole, scale
+    return [arb(number) for number in whole], arb(scale)
+
+
 def _up_to(bound: arb) -> arb:
     """Return a ball that contains [0, bound]."""
     return arb(0).union(bound)
@@ -345,9 +374,8 @@ def _trinomial_error(law: Law, radius: int, precision: int) -> arb:
 
     all terms of which are positive up to the median.
     """
-    scale = math.lcm(*(part.denominator for part in law))
-    high, rest, low = (int(part * scale) for part in law)
     with ctx.workprec(precision):
+        (high, rest, low), scale = _factors(*law)
         fall = arb(low) / high
         before, mass = arb(0), (arb(high) / scale) ** radius
         below, weighted, k, half = arb(0), arb(0), 0, arb(0.5)

@@ -157,7 +157,7 @@ def test_run_json_is_enough_to_derive_every_certificate(options, certify, arrays
 @pytest.mark.parametrize("guarantee", ["tight", "all"])
 @pytest.mark.parametrize(
     "options",
-    [(), ("--q", "0.45"), ("--scale", "none", "--no-intercept", "--ridge", "1e5")],
+    [(), ("--q", "0.2"), ("--scale", "none", "--no-intercept", "--ridge", "1e5")],
     ids=" ".join,
 )
 def test_the_tight_radius_is_added_and_nothing_else_changes(guarantee, options, certify, save):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from scipy.stats import binom
 
-from certaudit.noise import LabelFlip, ProductNoise, discrete, label_flip
+from certaudit.noise import LabelFlip, ProductNoise, discrete, label_flip, sparse
 from certaudit.reference import threshold as reference
 from certaudit.rigorous import threshold as rigorous
 from certaudit.tables import build_rows
@@ -79,6 +79,14 @@ def thresholds() -> None:
             for k in (2, 10)
         ]
         print(f"  q = {q:<9} two labels {times[0]:>8.2f}, 10 classes {times[1]:>8.2f}", flush=True)
+
+    noise = sparse("0.01", "0.6")
+    pairs = ", ".join(
+        f"({added}, {deleted}) "
+        f"{1e3 * seconds(lambda a=added, d=deleted: rigorous.sparse_threshold(noise, a, d)):.2f}"
+        for added, deleted in ((400, 0), (200, 200), (0, 400))
+    )
+    print(f"sparse noise (0.01, 0.6), exact thresholds of pairs (ms): {pairs}")
 
     print("\nside by side, q = 0.1 (ratios of the enclosures):")
     last = 5_000

@@ -131,7 +131,7 @@ class Table:
         give one. At most the last radius of the table: 0 where nothing is certified.
 
         Raises InputError for p outside [0, 1) (a float64 that has become 1.0 has lost the radius),
-        for NaN, or where both or neither are given.
+        for a log_error that is not finite, or where both or neither are given.
 
         Proof: `proofs/tables.md`.
         """
@@ -140,8 +140,10 @@ class Table:
         strict = self.noise is None or not self.noise.binary
         if p is not None and not 0 <= p < 1:
             raise InputError("p: must lie in [0, 1); give log_error where p rounds to 1")
-        if log_error is not None and math.isnan(log_error):
-            raise InputError("log_error: is not a number")
+        if log_error is not None and not math.isfinite(log_error):
+            raise InputError("log_error: must be finite")
+        if p is not None and p <= 0.5:
+            return 0
         found = 0
         for row in self.rows:
             if p is not None:
@@ -217,7 +219,7 @@ def check_entries(
             if column in places:
                 difference = _check_printed(entry, column, least, places[column])
             elif row is not None and column in COLUMNS:
-                difference = _check_float(entry, column, row)
+                difference = _check_float(entry, column, row, least)
             else:
                 continue
             if difference is not None:
@@ -288,32 +290,31 @@ def _check_printed(
     return Difference(entry.line, entry.radius, column, printed, text, side, value - right)
 
 
-def _check_float(entry: Entry, column: str, row: Row) -> Difference | None:
-    """Compare a float64 cell with the one that it has to be."""
+def _check_float(entry: Entry, column: str, row: Row, least: Threshold | None) -> Difference | None:
+    """Compare a float64 cell with the one that it has to be: as a float, and as a decimal."""
     place = COLUMNS.index(column)
     right = {"p_threshold": row.p_threshold, "log_error_threshold": row.log_error_threshold}[column]
     printed = entry.cells[column]
-    if printed == NONE or right is None:
+    if printed == NONE or right is None or least is None:
         return _none(entry, column, None if right is None else row.cells()[place])
-    if printed == str(right):  # -inf too
+    if printed == str(right) == "-inf":
         return None
     value = _number(entry, column)
-    if float(value) == right:
+    # Digits are taken literally too: on the wrong side of the threshold they are unsafe.
+    if column == "p_threshold":
+        safe = least.compare(1 - value) >= 0
+    else:
+        safe = least.compare_log(value) > 0
+    if safe and float(value) == right:
         return None
-    if not math.isfinite(right):
-        return Difference(
-            entry.line, entry.radius, column, printed, row.cells()[place], "unsafe", None
-        )
-    higher = value > Fraction(right)
-    side = "safe" if higher == (column == "p_threshold") else "unsafe"
     return Difference(
         entry.line,
         entry.radius,
         column,
         printed,
         row.cells()[place],
-        side,
-        value - Fraction(right),
+        "safe" if safe else "unsafe",
+        value - Fraction(right) if math.isfinite(right) else None,
     )
 
 

@@ -6,8 +6,10 @@ import csv
 import hashlib
 import io
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -405,12 +407,18 @@ def _parquet_records(
             noise = _noise(json.loads(metadata[b"noise_model"]), path)
         except ValueError:
             raise InputError(f"{path}: its noise model is not JSON") from None
-    columns = [
-        ["none" if value is None else str(value) for value in column.to_pylist()]
-        for column in table.columns
-    ]
+    columns = [[_as_text(value) for value in column.to_pylist()] for column in table.columns]
     records = [(place, list(cells)) for place, cells in enumerate(zip(*columns, strict=True), 1)]
     return list(table.column_names), records, noise
+
+
+def _as_text(value: object) -> str:
+    """Return a value of a Parquet table as text, a float64 as the decimal that it is."""
+    if value is None:
+        return NONE
+    if isinstance(value, float) and math.isfinite(value):
+        return str(Decimal(value))
+    return str(value)
 
 
 def _entry(

@@ -117,8 +117,9 @@ def tight_radius(
 ) -> int:
     """Return the tight radius (2): the largest r with F^-1(r) <= p, how many changes are certified.
 
-    Arguments as in kl_radius. At equality p = F^-1(r) the radius holds for two values; for
-    more it does not, and the inequality is strict. Never below the KL radius. Never errs
+    Arguments as in kl_radius. At equality p = F^-1(r) the radius holds for two values and a
+    deterministic base classifier; for more values it does not, and the inequality is strict. Never
+    below the KL radius. Never errs
     upward; beyond MAX_RADIUS = 1,000,000 thresholds are not decided, and the larger of that
     and the KL radius is returned.
 
@@ -205,7 +206,7 @@ def gaussian_radius(
 ) -> Enclosure:
     """Return an enclosure of the l2 radius sigma Phi^-1(p) of example 1; 0 for p <= 1/2.
 
-    Relative width below 2^-100. Every perturbation *shorter* than that leaves the vote as it is;
+    Relative error below 2^-100. Every perturbation *shorter* than that leaves the vote as it is;
     one exactly as long does for the class that wins ties only.
 
     Raises InputError for floats, p outside [0, 1), both or neither given; Undecided for p too

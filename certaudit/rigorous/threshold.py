@@ -50,7 +50,8 @@ class Threshold:
     """F^-1(r) of (2): `radius` r is certified by a vote share of at least this.
 
     `error` encloses 1 - F^-1(r) with a relative error below 2^-100. Every question below is
-    answered exactly: by that enclosure, by narrower ones, or, at ties, by the rational itself.
+    answered exactly: by that enclosure, by narrower ones, or, at ties, by the rational itself
+    (where that is not too long: see exact_threshold). Undecided is raised otherwise.
     """
 
     noise: ProductNoise
@@ -186,7 +187,10 @@ def threshold(noise: ProductNoise, radius: int) -> Threshold | None:
 
 
 def thresholds(noise: ProductNoise, start: int, stop: int) -> Iterator[Threshold | None]:
-    """Yield the thresholds of radius start, ..., stop - 1, faster than one by one.
+    """Return an iterator over the thresholds of radius start, ..., stop - 1.
+
+    For two values much faster than one by one: a step costs a few terms. For more, each costs
+    all terms from the edge to the median, so that the first r together cost as r^2.
 
     Raises InputError for radii outside 0..1,000,000.
 
@@ -194,6 +198,10 @@ def thresholds(noise: ProductNoise, start: int, stop: int) -> Iterator[Threshold
     """
     check_radius(start)
     check_radius(max(stop - 1, 0))
+    return _walk(noise, start, stop)
+
+
+def _walk(noise: ProductNoise, start: int, stop: int) -> Iterator[Threshold | None]:
     law, walk = noise.law, None
     for radius in range(start, stop):
         if law.rest or law.high == law.low or not law.low:
@@ -307,7 +315,8 @@ class _BinomialWalk:
 
     def _to_median(self) -> None:
         half = arb(0.5)
-        while not self.below + self.mass > half:
+        # The median is at most r: at m = r the next sum is 1.
+        while self.m < self.radius and not self.below + self.mass > half:
             self.below += self.mass
             self.mass = self.mass * ((self.radius - self.m) * self.low)
             self.m += 1
@@ -323,8 +332,6 @@ class _BinomialWalk:
             self.scale = self.scale * self.low / self.high
             self.radius = r + 1
             self._to_median()
-            if self.below > 0.5:  # the walk came too far: its enclosures had become too wide
-                self._start(self.radius)
         return self
 
     def error(self) -> arb:
@@ -379,7 +386,8 @@ def _trinomial_error(law: Law, radius: int, precision: int) -> arb:
         fall = arb(low) / high
         before, mass = arb(0), (arb(high) / scale) ** radius
         below, weighted, k, half = arb(0), arb(0), 0, arb(0.5)
-        while not below + mass > half:
+        # The median is at most r: rho(S <= 0) > 1/2.
+        while k < radius and not below + mass > half:
             below += mass
             weighted = (weighted + mass) * fall
             k += 1
@@ -394,6 +402,8 @@ def is_small(noise: ProductNoise, radius: int) -> bool:
     Proof: `proofs/tight-threshold.md`.
     """
     law = noise.law
+    if law.high == law.low:
+        return True
     scale = math.lcm(*(part.denominator for part in law))
     return (2 * radius + 1) * radius * scale.bit_length() <= _MAX_EXACT_BITS
 

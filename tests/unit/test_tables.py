@@ -134,9 +134,10 @@ def test_bad_lookups(arguments):
         Table(tuple(build_rows(label_flip("0.1"), 5)), None).radius(**arguments)
 
 
-def changed(tmp_path, line, column, text):
+def changed(tmp_path, line, column, text, noise=None):
     """Write a table with one cell changed."""
-    lines = [line.rstrip("\n").split(",") for line in csv_lines(build_rows(label_flip("0.1"), 20))]
+    rows = build_rows(noise or label_flip("0.1"), 40)
+    lines = [line.rstrip("\n").split(",") for line in csv_lines(rows)]
     lines[line][COLUMNS.index(column)] = text
     path = tmp_path / "t.csv"
     path.write_text("".join(",".join(cells) + "\n" for cells in lines))
@@ -318,3 +319,45 @@ def test_what_stops_half_way_leaves_nothing(tmp_path):
 def test_absurd_tables_are_refused(arguments):
     with pytest.raises(InputError):
         list(build_rows(label_flip("0.1"), **{"max_radius": 3, **arguments}))
+
+
+def test_an_infinite_log_error_is_no_evidence():
+    """F^-1(1) is 1 for three values that are never kept: at p = 1 the vote may tie."""
+    noise = discrete(0, 3)
+    table = Table(tuple(build_rows(noise, 1)), noise)
+    assert table.rows[1].log_error_threshold == -math.inf
+    for log_error in (-math.inf, math.inf):
+        with pytest.raises(InputError, match="finite"):
+            table.radius(log_error=log_error)
+
+
+def test_half_the_vote_certifies_nothing_under_uniform_noise():
+    noise = discrete("1/2", 2)
+    table = Table(tuple(build_rows(noise, 5)), noise)
+    assert table.radius(p=0.5) == 0
+    assert table.radius(p=math.nextafter(0.5, 1)) == 5
+
+
+@pytest.mark.parametrize("column", ["p_threshold", "log_error_threshold"])
+def test_digits_on_the_wrong_side_are_unsafe_though_they_read_as_the_right_float(column, tmp_path):
+    noise, caught = label_flip("0.3"), 0
+    for row in build_rows(noise, 40):
+        text = repr(getattr(row, column))
+        exact = Fraction(text)
+        least = threshold(noise, row.radius)
+        if column == "p_threshold":
+            safe = least.compare(1 - exact) >= 0
+        else:
+            safe = least.compare_log(exact) > 0
+        found = list(check_entries(noise, changed(tmp_path, row.radius + 1, column, text, noise)))
+        assert [d.side for d in found] == ([] if safe else ["unsafe"])
+        caught += not safe
+    assert caught >= 2
+
+
+def test_a_table_of_uniform_noise_is_checked_at_any_radius(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("r,p,e\n20000,0.6,0.1\n20001,0.5,0\n")
+    entries, _ = read_entries(path, {"radius": "r", "p": "p", "err": "e"})
+    (found,) = check_entries(discrete("1/2", 2), entries)
+    assert (found.radius, found.side) == (20000, "within err")

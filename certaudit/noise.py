@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import index
 from typing import NamedTuple, TypeAlias
 
 from certaudit.errors import InputError
@@ -21,6 +22,7 @@ __all__ = [
     "ProductNoise",
     "Sparse",
     "check_label_noise",
+    "check_product",
     "discrete",
     "gaussian",
     "label_flip",
@@ -49,6 +51,7 @@ class LabelFlip:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "q", check_label_noise(self.q, self.classes))
+        object.__setattr__(self, "classes", _count(self.classes, "classes"))
 
     @property
     def law(self) -> Law:
@@ -76,8 +79,7 @@ class Discrete:
     values: int = 2
 
     def __post_init__(self) -> None:
-        if isinstance(self.values, bool) or not isinstance(self.values, int) or self.values < 2:
-            raise InputError("values: at least 2 values are needed")
+        object.__setattr__(self, "values", _count(self.values, "values"))
         object.__setattr__(self, "alpha", _probability(self.alpha, "alpha"))
 
     @property
@@ -148,8 +150,7 @@ def check_label_noise(q: Number, classes: int = 2) -> Fraction:
 
     Proof: `proofs/kl-divergence.md`.
     """
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
-        raise InputError("classes: at least 2 classes are needed")
+    classes = _count(classes, "classes")
     rational = as_rational(q, "q")
     if not 0 < rational < Fraction(classes - 1, classes):
         limit = Fraction(classes - 1, classes)
@@ -195,6 +196,31 @@ def sparse(p_plus: Number, p_minus: Number) -> Sparse:
     Proof: `proofs/sparse-threshold.md`.
     """
     return Sparse(as_rational(p_plus, "p_plus"), as_rational(p_minus, "p_minus"))
+
+
+def _count(value: object, name: str) -> int:
+    """Return a number of classes or values; integers of other types (NumPy's) are taken too."""
+    try:
+        number = index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"{name}: must be an integer, at least 2") from None
+    if isinstance(value, bool) or number < 2:
+        raise InputError(f"{name}: at least 2 {name} are needed")
+    return number
+
+
+def check_product(noise: object) -> None:
+    """Refuse what is no label-flip or discrete noise.
+
+    Raises InputError.
+
+    Proof: `proofs/tight-threshold.md`.
+    """
+    if not isinstance(noise, LabelFlip | Discrete):
+        name = noise.as_json()["name"] if isinstance(noise, Gaussian | Sparse) else repr(noise)
+        raise InputError(
+            f"noise: label_flip(...) or discrete(...) is needed here, not {name!s:.40}"
+        )
 
 
 def _probability(value: object, name: str) -> Fraction:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
@@ -37,6 +38,7 @@ __all__ = [
 COLUMNS = ("radius", "p_threshold", "log_error_threshold", "p_decimal")
 DIGITS = 20
 """Decimal places of p_decimal unless told otherwise."""
+_FLOAT_END = 1 << 1023
 NONE = "none"
 """What stands where no vote share certifies the radius."""
 
@@ -128,34 +130,46 @@ class Table:
         """Return the largest radius of the table that a vote share certifies.
 
         `p` is a proven lower bound on the share, `log_error` a proven upper bound on ln(1 - p);
-        give one. At most the last radius of the table: 0 where nothing is certified.
+        give one, a float64 or what is one exactly (a float32 is). At most the last radius of the
+        table: 0 where nothing is certified.
 
         Raises InputError for p outside [0, 1) (a float64 that has become 1.0 has lost the radius),
-        for a log_error that is not finite, or where both or neither are given.
+        for a log_error that is not finite, for what is not exactly a float64 (a Fraction belongs
+        to certaudit.radius), or where both or neither are given.
 
         Proof: `proofs/tables.md`.
         """
         if (p is None) == (log_error is None):
             raise InputError("give either p or log_error")
         strict = self.noise is None or not self.noise.binary
-        if p is not None and not 0 <= p < 1:
+        share = -math.inf if p is None else _float64(p, "p")
+        error = math.inf if log_error is None else _float64(log_error, "log_error")
+        if p is not None and not 0 <= share < 1:
             raise InputError("p: must lie in [0, 1); give log_error where p rounds to 1")
-        if log_error is not None and not math.isfinite(log_error):
+        if p is None and not math.isfinite(error):
             raise InputError("log_error: must be finite")
-        if p is not None and p <= 0.5:
-            return 0
         found = 0
         for row in self.rows:
-            if p is not None:
-                least = row.p_threshold
-                enough = least is not None and (p > least or (p == least and not strict))
-            else:
-                bound = row.log_error_threshold
-                enough = bound is not None and log_error is not None and log_error <= bound
-            if not enough:
+            least, bound = row.p_threshold, row.log_error_threshold
+            if least is None or bound is None:
+                break
+            beyond = share > least or (share == least > 0.5 and not strict)
+            if not (beyond or error <= bound):
                 break
             found = row.radius
         return found
+
+
+def _float64(value: object, name: str) -> float:
+    """Return a number that float64 holds exactly; rounding it would move it to either side."""
+    if not isinstance(value, str | bytes | bool):
+        with suppress(TypeError, ValueError, ArithmeticError):
+            number = float(value)  # type: ignore[arg-type]
+            if number == value or math.isnan(number):
+                return number
+    raise InputError(
+        f"{name}: {value!r:.40} is not a float64; certaudit.radius takes exact numbers"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +296,7 @@ def _check_printed(
     if value == right:
         return None
     side = "unsafe" if value < right else "safe"
-    if side == "safe" and "err" in entry.cells:
+    if side == "safe" and value <= 1 and "err" in entry.cells:
         # value - err <= F^-1(r): what the table states is true.
         allowed = parse_rational(entry.cells["err"], f"line {entry.line}: err")
         if least.compare(1 - value + allowed) <= 0:
@@ -297,15 +311,19 @@ def _check_float(entry: Entry, column: str, row: Row, least: Threshold | None) -
     printed = entry.cells[column]
     if printed == NONE or right is None or least is None:
         return _none(entry, column, None if right is None else row.cells()[place])
-    if printed == str(right) == "-inf":
-        return None
+    if column == "log_error_threshold" and printed == "-inf":
+        if right == -math.inf:
+            return None
+        return Difference(
+            entry.line, entry.radius, column, printed, row.cells()[place], "safe", None
+        )
     value = _number(entry, column)
     # Digits are taken literally too: on the wrong side of the threshold they are unsafe.
     if column == "p_threshold":
         safe = least.compare(1 - value) >= 0
     else:
         safe = least.compare_log(value) > 0
-    if safe and float(value) == right:
+    if safe and abs(value) < _FLOAT_END and float(value) == right:
         return None
     return Difference(
         entry.line,

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from flint import arb, ctx
+from flint import arb
 from numpy.typing import ArrayLike
 
 from certaudit import findings
@@ -25,7 +25,7 @@ from certaudit.certify.workers import run_in_order
 from certaudit.errors import InputError, Undecided
 from certaudit.exact import Enclosure, Number, json_down, json_up
 from certaudit.noise import LabelFlip, check_label_noise
-from certaudit.rigorous.balls import from_ball, order, to_ball
+from certaudit.rigorous.balls import from_ball, order, to_ball, working_precision
 from certaudit.rigorous.radius import is_majority, kl_radius, tight_radius
 from certaudit.rigorous.tail import log_error_bound
 
@@ -366,7 +366,7 @@ def is_constant(model: LeastSquares, point: SolvedPoint) -> bool:
             balls = model.alpha_balls(point.index, accuracy)
         except Undecided:
             break
-        with ctx.workprec(accuracy):
+        with working_precision(accuracy):
             answer = order(sum((ball.nonnegative_part() for ball in balls), arb(0)), arb(0.5))
         if answer is not None:
             return answer < 0
@@ -415,7 +415,7 @@ def chernoff_t(
     else:
         gap /= unit
     # ln(a/(1-a)): the worst value takes a flip (a = q) where it is not the label.
-    with ctx.workprec(64):
+    with working_precision(64):
         logit = float((to_ball(1 - q) / to_ball(q)).log())
     logits = np.where(worst_is_one == ones, logit, -logit)
 
@@ -519,7 +519,7 @@ def _bound_from_balls(balls: list[arb], facts: Facts, labels: Labels, q: Fractio
     if not _is_precise(middle, sum((from_ball(ball).rad for ball in balls), Fraction(0))):
         return None
     direction = _direction(facts)
-    with ctx.workprec(_MAX_ACCURACY):
+    with working_precision(_MAX_ACCURACY):
         worst = [b for b, a in zip(balls, middle.tolist(), strict=True) if direction * a < 0]
         gap = float(((arb(0.5) - sum(worst, arb(0))) * direction).mid())
     t = chernoff_t(middle, labels, q, direction, gap=gap)
@@ -588,7 +588,7 @@ def lower_share(log_error: Fraction) -> float:
 
     Proof: `proofs/chernoff.md`.
     """
-    with ctx.workprec(128):
+    with working_precision(128):
         lower = from_ball(-to_ball(log_error).expm1()).lower
     return max(0.0, json_down(min(lower, 1 - Fraction(1, 1 << 54))))
 

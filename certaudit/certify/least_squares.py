@@ -16,13 +16,13 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat, ctx, fmpq, fmpq_mat, fmpz, fmpz_mat
+from flint import arb, arb_mat, fmpq, fmpq_mat, fmpz, fmpz_mat
 from numpy.typing import NDArray
 
 from certaudit.certify.data import Floats, Labels
 from certaudit.errors import InputError, Undecided
 from certaudit.exact import Enclosure
-from certaudit.rigorous.balls import from_ball, to_ball, upper_bound
+from certaudit.rigorous.balls import from_ball, to_ball, upper_bound, working_precision
 
 __all__ = ["LeastSquares", "SolvedPoint", "integer_columns"]
 
@@ -124,7 +124,7 @@ class LeastSquares:
                 raise Undecided(
                     f"least squares: X'X + ridge is not inverted at {_MAX_SOLVE_BITS} bits"
                 )
-            with ctx.workprec(bits), suppress(ZeroDivisionError):
+            with working_precision(bits), suppress(ZeroDivisionError):
                 inverse = self._equilibrated().inv()
                 if _is_accurate(inverse, accuracy):
                     self._inverses[accuracy] = inverse, bits
@@ -144,7 +144,7 @@ class LeastSquares:
         """Return, for each test point, an enclosure of w = A^-1 h (k balls), and the precision."""
         inverse, bits = self._inverse(accuracy)
         k, scale = self._k, self._scale
-        with ctx.workprec(bits):
+        with working_precision(bits):
             factors = [to_ball(_power(exponent)) for exponent in scale]
             rows = self.test[list(indices)].tolist()
             inner = [[factors[i] * row[i] for row in rows] for i in range(k)]
@@ -181,7 +181,7 @@ class LeastSquares:
     def _scores(self, balls: list[list[arb]], bits: int) -> list[tuple[Enclosure, Enclosure]]:
         """Return enclosures of alpha'y = w'X'y and sum alpha = w'X'1 for each weight vector."""
         k = self._k
-        with ctx.workprec(bits):
+        with working_precision(bits):
             label_moment = [to_ball(self._entry(i, k)) for i in range(k)]
             sum_moment = [to_ball(self._entry(i, k + 1)) for i in range(k)]
             return [
@@ -208,7 +208,7 @@ class LeastSquares:
         """
         n, k = self.train.shape
         gamma = k * _UNIT / (1 - k * _UNIT)
-        with ctx.workprec(bits):
+        with working_precision(bits):
             growth = to_ball(gamma)
             total = arb(0)
             for norm, ball, value in zip(self._column_norms, balls, floats, strict=True):
@@ -228,7 +228,7 @@ class LeastSquares:
         """
         weights, bits = self._weights([index], accuracy)
         alphas: list[arb] = []
-        with ctx.workprec(bits):
+        with working_precision(bits):
             for block, exponents in self._integer_blocks():
                 column = [
                     weight * to_ball(_power(exponent))

@@ -34,7 +34,7 @@ _SMALL = 2_000_000
     type=click.Choice(["kl", "tight", "all"]),
     default="kl",
     show_default=True,
-    help="Which radius to prove besides kl; tight is about twice as large.",
+    help="kl; tight or all: the tight radius as well, about twice as large.",
 )
 @click.option(
     "--limit",

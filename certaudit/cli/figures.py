@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from certaudit.cli.output import say
+from certaudit.cli.output import printable, say
 
 __all__ = ["figures"]
 
@@ -15,7 +15,7 @@ _QS = ("0.1", "0.3", "0.45")
 
 @click.group(short_help="Draw the papers' figures.")
 def figures() -> None:
-    """Draw the papers' figures from proven numbers. Needs certaudit[report]."""
+    """Draw the papers' figures from proven numbers (pictures need certaudit[report])."""
 
 
 @figures.command("thresholds", short_help="Vote share against radius: KL and tight bound.")
@@ -76,5 +76,5 @@ def thresholds(qs: tuple[str, ...], classes: int, max_radius: int, output: Path)
         check_matplotlib()
     curves = [threshold_curves(noise, max_radius) for noise in noises]
     write_bytes(output, curves_csv(curves) if style == "csv" else draw(curves, style))
-    say(f"wrote {output}")
+    say(f"wrote {printable(str(output))}")
     return 0

@@ -17,7 +17,7 @@ from certaudit.cli.demo import demo
 from certaudit.cli.exit_codes import Exit
 from certaudit.cli.explain import explain
 from certaudit.cli.figures import figures
-from certaudit.cli.output import discard, flush, prepare_streams, say
+from certaudit.cli.output import discard, flush, prepare_streams, printable, say
 from certaudit.cli.radius import radius
 from certaudit.cli.table import table
 from certaudit.errors import CertauditError, InputError, Undecided
@@ -95,8 +95,7 @@ def _ending(error: BaseException) -> tuple[str, Exit]:
 
 
 def _fail(message: str, code: Exit) -> Exit:
-    line = " ".join(message.split())
-    say("certaudit: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
+    say("certaudit: " + printable(message))
     return code
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "percent",
     "prepare_streams",
     "print_json",
+    "printable",
     "progress",
     "run_report",
     "say",
@@ -77,6 +78,12 @@ def say(text: str) -> None:
         click.echo(text, err=True)
     except OSError:
         discard(sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Return text on one line, what is not printable in it escaped."""
+    line = " ".join(text.split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def _console(*, err: bool = False) -> Console:

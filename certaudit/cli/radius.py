@@ -37,7 +37,13 @@ def radius() -> None:
 def _evidence_options(function: F) -> F:
     """Add --p, --log-error and --format."""
     for decorate in (
-        click.option("--format", "style", type=click.Choice(["text", "json"]), default="text"),
+        click.option(
+            "--format",
+            "style",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            help="Of the answer.",
+        ),
         click.option(
             "--log-error", metavar="L", help="Upper bound on ln(1 - p), where p is nearly 1."
         ),
@@ -124,9 +130,11 @@ def gaussian(sigma: str, p: str | None, log_error: str | None, style: str) -> in
     type=click.IntRange(1, 1000),
     default=100,
     show_default=True,
-    help="Largest number tried.",
+    help="Largest number of either that is tried.",
 )
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", help="Of the answer."
+)
 def sparse(p_plus: str, p_minus: str, p: str, limit: int, style: str) -> int:
     """Print the largest certified pairs of added and deleted ones (Bojchevski et al. 2020).
 
@@ -171,7 +179,7 @@ def _product(noise: ProductNoise, p: str | None, log_error: str | None, style: s
         result.add_row(name, str(value))
     show(result, *_warning(won=_proves_winner(given)))
     if beyond:
-        show(f"At least: tight radii are not decided beyond {MAX_RADIUS}.")
+        show(f"The tight radius is at least this: none beyond {MAX_RADIUS} is decided.")
     return 0
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from certaudit.cli.exit_codes import Exit
-from certaudit.cli.output import print_json, progress, say, show
-from certaudit.cli.output import table as make_table
+from certaudit.cli.output import print_json, printable, progress, say, show
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from certaudit.noise import ProductNoise
     from certaudit.tables import Difference
 
@@ -35,7 +37,7 @@ def _output_options(function: F) -> F:
             "--output",
             type=click.Path(path_type=Path),
             metavar="FILE",
-            help="Write .csv, .json or .parquet (default: CSV on standard output).",
+            help="Write FILE, a .csv, .json or .parquet, replacing it (default: CSV on stdout).",
         ),
         click.option(
             "--digits",
@@ -58,7 +60,9 @@ def _output_options(function: F) -> F:
 
 @table.command("label-flip", short_help="Thresholds for label noise.")
 @click.option("--q", required=True, metavar="Q", help="Probability of another label.")
-@click.option("--classes", type=click.IntRange(min=2), default=2, show_default=True)
+@click.option(
+    "--classes", type=click.IntRange(min=2), default=2, show_default=True, help="Number of labels."
+)
 @_output_options
 def label_flip(q: str, classes: int, max_radius: int, digits: int, output: Path | None) -> int:
     """Print or write the least vote share that certifies r = 0, ..., R label flips.
@@ -114,9 +118,11 @@ def _make(noise: ProductNoise, max_radius: int, digits: int, output: Path | None
         "sha256": sha256,
     }
     if write_manifest(output.absolute().parent, {output.name: entry}):
-        say(f"wrote {output}, and its parameters and sha256 to {MANIFEST} beside it")
+        say(
+            f"wrote {printable(str(output))}, and its parameters and sha256 to {MANIFEST} beside it"
+        )
     else:
-        say(f"wrote {output}; the {MANIFEST} beside it is not certaudit's and was left alone")
+        say(f"wrote {printable(str(output))}; {MANIFEST}, not certaudit's, was left alone")
     return 0
 
 
@@ -132,9 +138,12 @@ def _make(noise: ProductNoise, max_radius: int, digits: int, output: Path | None
     "columns",
     multiple=True,
     metavar="NAME=HEADER",
-    help="What a column of FILE is called: radius=..., p=..., err=....",
+    help="What a column of FILE is called: radius=..., p=... (decimals), err=... (error stated "
+    "for p), p_threshold=... (a float64).",
 )
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", help="Of the report."
+)
 def check(
     file: Path,
     model: str | None,
@@ -159,16 +168,16 @@ def check(
     Example: certaudit table check 0.8.txt discrete --alpha 0.8 --values 2
     """
     from certaudit.errors import InputError
-    from certaudit.io.tables import read_entries
+    from certaudit.io.tables import manifest_noise, read_entries
     from certaudit.tables import check_entries
 
     given = _model(model, q, classes, alpha, values)
     entries, stated = read_entries(file, _column_map(columns))
-    noise = given or stated
+    noise = given or stated or manifest_noise(file)
     if noise is None:
         raise InputError(f"{file}: nothing says for which noise; add label-flip or discrete")
     if given is not None and stated is not None and given != stated:
-        say(f"{file} is stated to be for {stated.as_json()}")
+        say(printable(f"{file} is stated to be for {stated.as_json()}"))
     try:
         with progress("checking") as report:
             found = list(check_entries(noise, entries, report))
@@ -186,7 +195,7 @@ def check(
             }
         )
     else:
-        _report(found, len(entries))
+        _report(found, [entry.radius for entry in entries])
     return Exit.REFUTED if wrong else Exit.CONFIRMED
 
 
@@ -213,21 +222,25 @@ def _model(
 
 
 def _column_map(columns: tuple[str, ...]) -> dict[str, str]:
+    from certaudit.tables import COLUMNS
+
+    known = ("p", "err", *COLUMNS)
     found: dict[str, str] = {}
     for text in columns:
         name, _, header = text.partition("=")
-        if name not in {"radius", "p", "err"} or not header:
-            raise click.UsageError(f"--column {text!r}: write radius=NAME, p=NAME or err=NAME")
+        if name not in known or not header:
+            raise click.UsageError(
+                f"--column {text!r}: write one of {', '.join(known)}, then =NAME"
+            )
         if name in found:
             raise click.UsageError(f"--column {name} is given twice")
         found[name] = header
-    if found and not {"radius", "p"} <= set(found):
-        raise click.UsageError("--column: radius=NAME and p=NAME are both needed")
+    if found and ("radius" not in found or not set(found) - {"radius", "err"}):
+        raise click.UsageError("--column: radius=NAME and p=NAME (or p_threshold=...) are needed")
     return found
 
 
 def _as_json(difference: Difference) -> dict[str, object]:
-    from certaudit.exact import format_rational
 
     return {
         "line": difference.line,
@@ -236,39 +249,42 @@ def _as_json(difference: Difference) -> dict[str, object]:
         "printed": difference.printed,
         "right": difference.right,
         "side": difference.side,
-        "excess": None if difference.excess is None else format_rational(difference.excess),
+        "excess": None if difference.excess is None else str(difference.excess),
     }
 
 
 _SAYS = {
     "unsafe": "wrong on the unsafe side: certified, but not proven",
     "safe": "wrong on the safe side: proven, but not certified",
-    "within err": "above the threshold, by no more than the table states",
+    "within err": "loose: above the threshold, by no more than the table states",
 }
 
 
-def _report(found: list[Difference], entries: int) -> None:
+def _report(found: list[Difference], radii: list[int]) -> None:
     for side, meaning in _SAYS.items():
         chosen = [difference for difference in found if difference.side == side]
         if not chosen:
             continue
-        rows = make_table(
-            ">line",
-            ">radius",
-            "column",
-            "printed",
-            "right",
-            ">excess",
-            title=f"{_entries(len(chosen))} {meaning}",
-        )
+        show(f"{_entries(len(chosen))} {meaning}:")
         for d in chosen[:_SHOWN]:
-            excess = "" if d.excess is None else f"{float(d.excess):+.1e}"
-            rows.add_row(str(d.line), str(d.radius), d.column, d.printed, d.right, excess)
-        show(rows)
+            # Below each other: the digit in which they differ is seen.
+            show(f"  line {d.line}, radius {d.radius}, {d.column}{_excess(d.excess)}")
+            show(f"    printed  {printable(d.printed)}", f"    right    {d.right}")
         if len(chosen) > _SHOWN:
-            show(f"and {len(chosen) - _SHOWN} more: --format json lists all")
+            show(f"  and {len(chosen) - _SHOWN} more: --format json lists all")
     wrong = sum(difference.wrong for difference in found)
-    show(f"{entries} radii checked, {_entries(wrong)} wrong, {_entries(len(found) - wrong)} loose.")
+    count = f"{radii[0]} to {radii[-1]}" if len(radii) > 1 else str(radii[0])
+    show(f"radius {count} checked: {_entries(wrong)} wrong, {len(found) - wrong} loose.")
+
+
+def _excess(excess: Fraction | None) -> str:
+    """Return how much is printed too much, in two digits whatever its size."""
+    if excess is None:
+        return ""
+    value = Context(prec=2, Emax=MAX_EMAX, Emin=MIN_EMIN).divide(
+        Decimal(excess.numerator), Decimal(excess.denominator)
+    )
+    return f", {value:+.1e}"
 
 
 def _entries(count: int) -> str:

@@ -8,14 +8,20 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from errno import EISDIR
-from os import strerror
 from pathlib import Path
 from typing import IO
 
 from certaudit.errors import InputError
 
-__all__ = ["CERTIFICATES", "RUN", "check_run_folder", "whole_file", "write_bytes", "write_run"]
+__all__ = [
+    "CERTIFICATES",
+    "RUN",
+    "check_run_folder",
+    "locked",
+    "whole_file",
+    "write_bytes",
+    "write_run",
+]
 
 RUN = "run.json"
 CERTIFICATES = "certificates.jsonl"
@@ -129,8 +135,8 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     final = path.absolute()
     building: Path | None = None
     try:
-        if final.is_dir():
-            raise IsADirectoryError(EISDIR, strerror(EISDIR))
+        if final.is_symlink() or (final.exists() and not final.is_file()):
+            raise InputError(f"{path}: is there, and is not a regular file; it is left alone")
         handle, name = tempfile.mkstemp(prefix=f".{final.name}.", dir=final.parent)
         building = Path(name)
         with os.fdopen(handle, "wb") as file:
@@ -144,6 +150,29 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     finally:
         if building is not None:
             building.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for a moment: other processes of certaudit that want it wait.
+
+    Raises InputError where it cannot be opened. Where the system has no such locks nothing waits.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror or error}") from None
+    try:
+        with suppress(OSError):  # not every file system has locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _line(record: Mapping[str, object], indent: int | None = None) -> str:

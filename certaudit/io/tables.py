@@ -17,8 +17,9 @@ from typing import IO, Any
 from certaudit import __version__
 from certaudit.errors import InputError
 from certaudit.exact import parse_rational
-from certaudit.io.files import whole_file, write_bytes
+from certaudit.io.files import locked, whole_file, write_bytes
 from certaudit.noise import ProductNoise, discrete, label_flip
+from certaudit.rigorous.threshold import MAX_RADIUS
 from certaudit.tables import COLUMNS, DIGITS, NONE, Entry, Row, Table, build_rows
 
 __all__ = [
@@ -33,11 +34,12 @@ __all__ = [
 ]
 
 MANIFEST = "MANIFEST.json"
-MAX_TABLE_BYTES = 1 << 30
+MAX_TABLE_BYTES = 1 << 28
 """The largest table that is read."""
 _SUFFIXES = (".csv", ".json", ".parquet")
 _GROUP = 1 << 14
 _LEE = re.compile(r"r\s+rho_r\^\{-1\}\(0\.5\)\s+err")
+_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,5})?", re.ASCII)
 _POWER = re.compile(r"([0-9.]+)\s*\*\s*10\^(-?[0-9]+)")
 
 
@@ -158,12 +160,13 @@ def write_manifest(folder: Path, files: Mapping[str, Mapping[str, object]]) -> b
 
     Raises InputError where the system refuses.
     """
-    known = _manifest(folder)
-    if known is None:
-        return False
-    known.update(files)
-    content = {"certaudit": __version__, "format": 1, "files": dict(sorted(known.items()))}
-    write_bytes(folder / MANIFEST, (json.dumps(content, indent=1) + "\n").encode("ascii"))
+    with locked(folder):
+        known = _manifest(folder)
+        if known is None:
+            return False
+        known.update(files)
+        content = {"certaudit": __version__, "format": 1, "files": dict(sorted(known.items()))}
+        write_bytes(folder / MANIFEST, (json.dumps(content, indent=1) + "\n").encode("ascii"))
     return True
 
 
@@ -175,7 +178,8 @@ def _manifest(folder: Path) -> dict[str, Mapping[str, object]] | None:
         return {}
     except (ValueError, OSError, RecursionError):
         return None
-    files = content.get("files") if isinstance(content, dict) and "certaudit" in content else None
+    ours = isinstance(content, dict) and content.keys() == {"certaudit", "format", "files"}
+    files = content["files"] if ours and content["format"] == 1 else None
     if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
         return None
     return files
@@ -198,10 +202,13 @@ def _noise(model: object, path: Path) -> ProductNoise:
     if not isinstance(model, dict):
         raise InputError(f"{path}: names no noise model")
     name = model.get("name")
-    if name == "label-flip" and set(model) == {"name", "q", "classes"}:
-        return label_flip(model["q"], model["classes"])
-    if name == "discrete" and set(model) == {"name", "alpha", "values"}:
-        return discrete(model["alpha"], model["values"])
+    try:
+        if name == "label-flip" and set(model) == {"name", "q", "classes"}:
+            return label_flip(model["q"], model["classes"])
+        if name == "discrete" and set(model) == {"name", "alpha", "values"}:
+            return discrete(model["alpha"], model["values"])
+    except InputError as error:
+        raise InputError(f"{path}: its noise model: {error}") from None
     raise InputError(f"{path}: {name!r} is no noise model that has tables")
 
 
@@ -220,8 +227,8 @@ def load_table(path: str | Path) -> Table:
     entries, noise, columns = _read(path)
     if columns != COLUMNS:
         raise InputError(f"{path}: not a table of certaudit's (columns {', '.join(columns)})")
-    if noise is None:
-        noise = manifest_noise(path)
+    listed = manifest_noise(path)
+    noise = noise or listed
     rows = []
     for place, entry in enumerate(entries):
         if entry.radius != place:
@@ -235,19 +242,19 @@ def load_table(path: str | Path) -> Table:
 
 
 def _as_row(path: Path, entry: Entry) -> Row:
-    cells = entry.cells
-    if cells["p_threshold"] == NONE:
+    cells = [entry.cells[name] for name in COLUMNS[1:]]
+    if cells == [NONE, NONE, NONE]:
         return Row(entry.radius, None, None, None)
-    try:
-        least, bound = float(cells["p_threshold"]), float(cells["log_error_threshold"])
-    except ValueError:
-        raise InputError(f"{path}: line {entry.line}: a cell is not a number") from None
-    if not (0.5 <= least <= 1 and bound < 0):
+    if not all(_DECIMAL.fullmatch(cell) or cell == "-inf" == cells[1] for cell in cells):
+        raise InputError(f"{path}: line {entry.line}: a cell is not a number")
+    least, bound = float(cells[0]), float(cells[1])
+    overflown = math.isinf(bound) and cells[1] != "-inf"
+    if overflown or not (0.5 <= least <= 1 and bound < 0):
         raise InputError(f"{path}: line {entry.line}: p_threshold or log_error_threshold is unfit")
-    decimal = parse_rational(cells["p_decimal"], f"{path}: line {entry.line}: p_decimal")
+    decimal = parse_rational(cells[2], f"{path}: line {entry.line}: p_decimal")
     if not Fraction(1, 2) <= decimal <= 1:
         raise InputError(f"{path}: line {entry.line}: p_decimal is unfit")
-    return Row(entry.radius, least, bound, cells["p_decimal"])
+    return Row(entry.radius, least, bound, cells[2])
 
 
 def _falls(before: Row, after: Row) -> bool:
@@ -256,6 +263,7 @@ def _falls(before: Row, after: Row) -> bool:
     if after.p_threshold is None or after.log_error_threshold is None:
         return False
     grows = after.p_threshold >= before.p_threshold
+    grows = grows and Fraction(after.p_decimal or 0) >= Fraction(before.p_decimal or 0)
     return not (grows and after.log_error_threshold <= before.log_error_threshold)
 
 
@@ -264,25 +272,20 @@ def read_entries(
 ) -> tuple[list[Entry], ProductNoise | None]:
     """Read anybody's table: certaudit's own, Lee et al.'s, or any with a column map.
 
-    `columns` maps "radius", "p" and, if there is one, "err" to names in the header. Lee et al.'s
+    `columns` maps "radius", "p", "err" and names of COLUMNS to names in the header. Lee et al.'s
     files (r, rho_r^{-1}(0.5), err) need none. Returns the rows and the noise model, if the file
-    or the manifest beside it names one.
+    names one.
 
     Raises InputError, naming the file and the line.
     """
     entries, noise, _ = _read(path, columns)
-    return entries, noise or manifest_noise(path)
+    return entries, noise
 
 
 def _read(
     path: Path, columns: Mapping[str, str] | None = None
 ) -> tuple[list[Entry], ProductNoise | None, tuple[str, ...]]:
-    try:
-        if path.stat().st_size > MAX_TABLE_BYTES:
-            raise InputError(f"{path}: larger than {MAX_TABLE_BYTES} bytes")
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+    data = _bounded_bytes(path)
     if data[:4] == b"PAR1":
         header, records, noise = _parquet_records(path)
     else:
@@ -303,6 +306,24 @@ def _read(
     return entries, noise, tuple(header)
 
 
+def _bounded_bytes(path: Path) -> bytes:
+    """Return the bytes of a file, or of a pipe, that is not longer than any table."""
+    blocks, total = [], 0
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                blocks.append(block)
+                total += len(block)
+                if total > MAX_TABLE_BYTES:
+                    raise InputError(f"{path}: larger than {MAX_TABLE_BYTES} bytes")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    data = b"".join(blocks)
+    if data.count(b"\n") > 2 * MAX_RADIUS:
+        raise InputError(f"{path}: has more rows than radii are decided ({MAX_RADIUS})")
+    return data
+
+
 def _columns(
     path: Path, header: Sequence[str], columns: Mapping[str, str] | None
 ) -> dict[str, str]:
@@ -314,7 +335,7 @@ def _columns(
         return dict(columns)
     if tuple(header) == COLUMNS:
         return {name: name for name in COLUMNS}
-    if _LEE.fullmatch(" ".join(header)):
+    if len(header) == 3 and _LEE.fullmatch(" ".join(header)):
         return dict(zip(("radius", "p", "err"), header, strict=True))
     raise InputError(
         f"{path}: the columns {', '.join(header)[:60]} are not known; name them with "
@@ -330,22 +351,21 @@ def _delimited(path: Path, text: str) -> tuple[list[str], list[tuple[int, list[s
         raise InputError(f"{path}: the table is empty")
     (_, head), *rest = numbered
     body = rest[0][1] if rest else head
-    delimiter = next((mark for mark in "\t,;" if mark in body), None)
-    split: Callable[[str], list[str]]
-    if delimiter is None:
-        split = str.split
-    else:
-
-        def split(line: str) -> list[str]:
-            return [
-                cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=delimiter))
-            ]
-
     try:
-        header = split(head) if delimiter is None or delimiter in head else head.split()
-        return header, [(number, split(line)) for number, line in rest]
+        for delimiter in ("\t", ";", ",", None):
+            # Lee et al. head tabs with blanks.
+            for header in (_cells(head, delimiter), head.split()):
+                if delimiter is None or 1 < len(header) == len(_cells(body, delimiter)):
+                    return header, [(number, _cells(line, delimiter)) for number, line in rest]
     except (csv.Error, StopIteration):
-        raise InputError(f"{path}: a line cannot be split into cells") from None
+        pass
+    raise InputError(f"{path}: a line cannot be split into cells")
+
+
+def _cells(line: str, delimiter: str | None) -> list[str]:
+    if delimiter is None:
+        return line.split()
+    return [cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=delimiter))]
 
 
 def _json_records(
@@ -371,9 +391,9 @@ def _json_records(
             if isinstance(model.get(name), str):
                 model[name] = _integer(model[name], f"{path}: {name}")
     records = []
-    for place, row in enumerate(rows, 1):
+    for place, row in enumerate(rows, 2):  # the line it stands in, as certaudit writes JSON
         if not isinstance(row, dict) or set(row) != set(COLUMNS):
-            raise InputError(f"{path}: row {place}: its fields are not {', '.join(COLUMNS)}")
+            raise InputError(f"{path}: line {place}: its fields are not {', '.join(COLUMNS)}")
         cells = ["none" if row[name] is None else str(row[name]) for name in COLUMNS]
         if cells[2] == NONE and cells[1] != NONE:
             cells[2] = "-inf"
@@ -405,7 +425,7 @@ def _parquet_records(
     if b"noise_model" in metadata:
         try:
             noise = _noise(json.loads(metadata[b"noise_model"]), path)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InputError(f"{path}: its noise model is not JSON") from None
     columns = [[_as_text(value) for value in column.to_pylist()] for column in table.columns]
     records = [(place, list(cells)) for place, cells in enumerate(zip(*columns, strict=True), 1)]

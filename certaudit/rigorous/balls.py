@@ -6,8 +6,10 @@ every decision on balls goes through `order` or `decide` here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
+from threading import RLock
 from typing import TypeVar
 
 from flint import arb, ctx, fmpq, fmpz
@@ -15,12 +17,32 @@ from flint import arb, ctx, fmpq, fmpz
 from certaudit.errors import Undecided
 from certaudit.exact import Enclosure
 
-__all__ = ["MAX_BITS", "decide", "from_ball", "order", "to_ball", "upper_bound"]
+__all__ = [
+    "MAX_BITS",
+    "decide",
+    "from_ball",
+    "order",
+    "to_ball",
+    "upper_bound",
+    "working_precision",
+]
 
 MAX_BITS = 1 << 20
 """The precision at which `decide` gives up."""
 
+_ONE_AT_A_TIME = RLock()
+
 T = TypeVar("T")
+
+
+@contextmanager
+def working_precision(bits: int) -> Iterator[None]:
+    """Work with balls of `bits` bits, one thread at a time: flint has one precision for all.
+
+    Proof: `proofs/balls.md`.
+    """
+    with _ONE_AT_A_TIME, ctx.workprec(bits):
+        yield
 
 
 def to_ball(value: Fraction) -> arb:
@@ -78,7 +100,7 @@ def decide(question: Callable[[], T | None], what: str, *, bits: int = 64) -> T:
     Proof: `proofs/balls.md`.
     """
     while bits <= MAX_BITS:
-        with ctx.workprec(bits):
+        with working_precision(bits):
             answer = question()
         if answer is not None:
             return answer

@@ -15,7 +15,15 @@ from flint import arb, fmpz
 
 from certaudit.errors import InputError
 from certaudit.exact import Enclosure, Number, as_rational, round_down
-from certaudit.noise import Discrete, Gaussian, LabelFlip, NoiseModel, ProductNoise, Sparse
+from certaudit.noise import (
+    Discrete,
+    Gaussian,
+    LabelFlip,
+    NoiseModel,
+    ProductNoise,
+    Sparse,
+    check_product,
+)
 from certaudit.rigorous.balls import decide, from_ball, order, to_ball
 from certaudit.rigorous.threshold import (
     ACCURACY,
@@ -92,6 +100,7 @@ def kl_radius(
 
     Proof: `proofs/kl-radius.md`.
     """
+    check_product(noise)
     share, bound = _evidence(p, log_error)
     _check_cap(cap)
     high, _, low = noise.law
@@ -128,6 +137,7 @@ def tight_radius(
 
     Proof: `proofs/tight-radius.md`.
     """
+    check_product(noise)
     share, bound = _evidence(p, log_error)
     _check_cap(cap)
     if not _wins(share, bound):
@@ -401,7 +411,7 @@ def radius(
 
     Proof: `proofs/tight-radius.md`.
     """
-    if isinstance(noise, LabelFlip | Discrete) and guarantee in {"tight", "kl"}:
+    if isinstance(noise, LabelFlip | Discrete) and guarantee in ("tight", "kl"):
         decided = tight_radius if guarantee == "tight" else kl_radius
         return decided(noise, p=p, log_error=log_error, cap=cap)
     if guarantee != "tight":

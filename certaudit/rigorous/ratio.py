@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from flint import arb, ctx
+from flint import arb
 
 from certaudit.errors import InputError
 from certaudit.exact import Enclosure
 from certaudit.noise import ProductNoise
-from certaudit.rigorous.balls import decide, from_ball, to_ball
+from certaudit.rigorous.balls import decide, from_ball, to_ball, working_precision
 from certaudit.rigorous.radius import divergence
 from certaudit.rigorous.threshold import check_radius, exact_threshold, threshold
 
@@ -52,7 +52,7 @@ def kl_ratio(noise: ProductNoise, radius: int) -> Enclosure:
         error = _ball(close)
         return ratio(error, 0.5 - error)
 
-    with ctx.workprec(4 * _BITS):
+    with working_precision(4 * _BITS):
         found = by_enclosure()
     if found is None:
         # p is nearly 1/2, and 100 bits of 1 - p are few of p - 1/2.

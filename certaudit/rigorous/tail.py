@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from flint import arb, ctx
+from flint import arb
 
 from certaudit.errors import InputError
 from certaudit.exact import Enclosure, Number
 from certaudit.noise import check_label_noise
-from certaudit.rigorous.balls import from_ball, to_ball
+from certaudit.rigorous.balls import from_ball, to_ball, working_precision
 
 __all__ = ["log_chernoff", "log_error_bound"]
 
@@ -76,7 +76,7 @@ def log_error_bound(
         raise InputError("alpha_error: must not be negative")
     bits, previous = 64, None
     while True:
-        with ctx.workprec(bits):
+        with working_precision(bits):
             ball = log_chernoff(t, alpha_zeros, alpha_ones, q)
         finite = ball.is_finite()
         if finite:
@@ -88,6 +88,6 @@ def log_error_bound(
         if bits >= _MAX_TAIL_BITS:
             break
         bits *= 2
-    with ctx.workprec(bits):
+    with working_precision(bits):
         slack = to_ball(abs(Fraction(t)) * alpha_error)
         return from_ball(ball + slack.union(-slack) if alpha_error else ball)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias, TypeVar
@@ -17,8 +17,8 @@ from flint import arb, ctx, fmpz, fmpz_poly
 
 from certaudit.errors import InputError, Undecided
 from certaudit.exact import Enclosure, Number, as_rational, round_down
-from certaudit.noise import Law, ProductNoise, Sparse
-from certaudit.rigorous.balls import MAX_BITS, from_ball, order, to_ball
+from certaudit.noise import Law, ProductNoise, Sparse, check_product
+from certaudit.rigorous.balls import MAX_BITS, from_ball, order, to_ball, working_precision
 
 __all__ = [
     "ACCURACY",
@@ -39,13 +39,15 @@ MAX_DECIMALS = 1_000
 """The most decimal places that are printed."""
 _MAX_EXACT_BITS = 1 << 28
 """The most memory, in bits, that the polynomial behind an exact rational may take."""
+_CHEAP_BITS, _MANY_BITS = 1 << 20, 1 << 13
+"""A rational of that memory is asked at once; a longer one after balls of that many bits."""
 _GUARD = 64
 
 T = TypeVar("T")
 Factor: TypeAlias = "int | arb"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Threshold:
     """F^-1(r) of (2): `radius` r is certified by a vote share of at least this.
 
@@ -56,7 +58,10 @@ class Threshold:
 
     noise: ProductNoise
     radius: int
-    _ball: arb
+    _ball: arb = field(repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Callable[..., Threshold | None], tuple[ProductNoise, int]]:
+        return threshold, (self.noise, self.radius)  # balls cannot be pickled
 
     @property
     def error(self) -> Enclosure:
@@ -160,15 +165,21 @@ class Threshold:
         bits = ACCURACY
         ball: arb | None = self._ball
         while ball is not None and bits <= MAX_BITS:
-            with ctx.workprec(bits + _GUARD):
+            with working_precision(bits + _GUARD):
                 answer = by_ball(ball)
-            if answer is None and bits > ACCURACY and is_small(self.noise, self.radius):
+            # Where p is close to 1/2 in noise close to uniform more bits are cheaper than a long
+            # rational, and ties are short.
+            if answer is None and bits > ACCURACY and self._is_cheap(bits):
                 answer = by_rational(1 - self.exact())
             if answer is not None:
                 return answer
             bits *= 4
             ball = _error(self.noise.law, self.radius, bits)
         raise Undecided(f"threshold of radius {self.radius}: not decided at {MAX_BITS} bits")
+
+    def _is_cheap(self, bits: int) -> bool:
+        size = _polynomial_bits(self.noise.law, self.radius)
+        return size <= (_CHEAP_BITS if bits <= _MANY_BITS else _MAX_EXACT_BITS)
 
 
 def threshold(noise: ProductNoise, radius: int) -> Threshold | None:
@@ -181,6 +192,7 @@ def threshold(noise: ProductNoise, radius: int) -> Threshold | None:
 
     Proof: `proofs/tight-threshold.md`.
     """
+    check_product(noise)
     check_radius(radius)
     ball = _cached_error(noise.law, radius)
     return None if ball is None else Threshold(noise, radius, ball)
@@ -196,6 +208,7 @@ def thresholds(noise: ProductNoise, start: int, stop: int) -> Iterator[Threshold
 
     Proof: `proofs/tight-threshold.md`.
     """
+    check_product(noise)
     check_radius(start)
     check_radius(max(stop - 1, 0))
     return _walk(noise, start, stop)
@@ -266,7 +279,7 @@ def _one_sided_error(law: Law, radius: int, bits: int) -> arb | None:
     """Return 1 - F^-1(r) = rest^r - 1/2 where a changed value is never drawn (low = 0)."""
     if not law.rest:
         return None
-    with ctx.workprec(bits + _GUARD + 2 * radius.bit_length()):
+    with working_precision(bits + _GUARD + 2 * radius.bit_length()):
         ball = to_ball(law.rest) ** radius - arb(0.5)
         if ball < 0:
             return None
@@ -290,7 +303,7 @@ class _BinomialWalk:
 
     def __init__(self, law: Law, radius: int, stop: int, bits: int) -> None:
         self.precision = bits + _GUARD + 2 * stop.bit_length()
-        with ctx.workprec(self.precision):
+        with working_precision(self.precision):
             (self.high, self.low), self.numerator = _factors(law.high, law.low)
             self.mean = law.low
             self._start(radius)
@@ -325,7 +338,7 @@ class _BinomialWalk:
 
     def advance(self) -> _BinomialWalk:
         """Go on to the next radius."""
-        with ctx.workprec(self.precision):
+        with working_precision(self.precision):
             r, m = self.radius, self.m
             self.below -= self.mass * (m * self.high) / ((r - m + 1) * self.numerator)
             self.mass = self.mass * ((r + 1) * self.high) / ((r + 1 - m) * self.numerator)
@@ -336,7 +349,7 @@ class _BinomialWalk:
 
     def error(self) -> arb:
         """Return 1 - F^-1(r)."""
-        with ctx.workprec(self.precision):
+        with working_precision(self.precision):
             total, term, i, r = arb(0), self.mass, self.m, self.radius
             small = arb(2) ** -self.precision
             while i:
@@ -381,7 +394,7 @@ def _trinomial_error(law: Law, radius: int, precision: int) -> arb:
 
     all terms of which are positive up to the median.
     """
-    with ctx.workprec(precision):
+    with working_precision(precision):
         (high, rest, low), scale = _factors(*law)
         fall = arb(low) / high
         before, mass = arb(0), (arb(high) / scale) ** radius
@@ -401,11 +414,14 @@ def is_small(noise: ProductNoise, radius: int) -> bool:
 
     Proof: `proofs/tight-threshold.md`.
     """
-    law = noise.law
+    return _polynomial_bits(noise.law, radius) <= _MAX_EXACT_BITS
+
+
+def _polynomial_bits(law: Law, radius: int) -> int:
     if law.high == law.low:
-        return True
+        return 0
     scale = math.lcm(*(part.denominator for part in law))
-    return (2 * radius + 1) * radius * scale.bit_length() <= _MAX_EXACT_BITS
+    return (2 * radius + 1) * radius * scale.bit_length()
 
 
 def exact_threshold(noise: ProductNoise, radius: int) -> Fraction | None:
@@ -416,6 +432,7 @@ def exact_threshold(noise: ProductNoise, radius: int) -> Fraction | None:
 
     Proof: `proofs/tight-threshold.md`.
     """
+    check_product(noise)
     check_radius(radius)
     if not is_small(noise, radius):
         raise InputError(

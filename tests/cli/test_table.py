@@ -47,7 +47,7 @@ def test_a_table_that_was_written_checks_without_saying_what_it_is(suffix, invok
         assert made.code == 0
         checked = invoke("table", "check", name)
         assert (checked.code, checked.err) == (0, "")
-        assert "13 radii checked, 0 entries wrong" in checked.out
+        assert "radius 0 to 12 checked: 0 entries wrong, 0 loose" in checked.out
 
 
 def test_none_is_said_where_no_threshold_exists(invoke):
@@ -63,10 +63,9 @@ def test_a_wrong_entry_is_exit_1_and_named(invoke):
     text = Path("t.csv").read_text()
     decimal = threshold(label_flip("0.1"), 3).p_decimal()
     Path("t.csv").write_text(text.replace(decimal, decimal[:-1] + "0"))
-    refused = invoke("table", "check", "t.csv", "label-flip", "--q", "0.1")
+    refused = invoke("table", "check", "t.csv")
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == "certaudit: t.csv: its sha256 is not the one in MANIFEST.json\n"
-    Path("MANIFEST.json").unlink()
     result = invoke("table", "check", "t.csv", "label-flip", "--q", "0.1")
     assert (result.code, result.err) == (1, "")
     assert "unsafe" in result.out
@@ -175,7 +174,7 @@ def test_radius_discrete(options, kl, tight, invoke):
     result = invoke("radius", "discrete", *options.split())
     assert (result.code, result.err) == (0, "")
     assert ["tight", str(tight)] in [line.split() for line in result.out.splitlines()]
-    assert ("At least" in result.out) is (tight == 10**6)
+    assert ("at least" in result.out) is (tight == 10**6)
 
 
 def test_radius_gaussian(invoke):

@@ -4,6 +4,7 @@ import json
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -154,3 +155,16 @@ def test_every_q_that_is_allowed_has_a_divergence():
         assert law.high > law.low > 0
         with pytest.raises(InputError):
             label_flip(limit + Fraction(1, 10**300), classes)
+
+
+def test_integers_of_numpy_are_integers():
+    assert label_flip("0.1", np.int64(10)) == label_flip("0.1", 10)
+    assert discrete("0.1", np.int64(10)).as_json() == discrete("0.1", 10).as_json()
+    assert type(label_flip("0.1", np.int64(10)).classes) is int
+
+
+@pytest.mark.parametrize("count", [2.0, "2", None, True])
+def test_numbers_of_classes_that_are_no_integers(count):
+    for model in (label_flip, discrete):
+        with pytest.raises(InputError, match=r"classes|values"):
+            model("0.1", count)

@@ -2,10 +2,14 @@
 
 import json
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -361,3 +365,133 @@ def test_a_table_of_uniform_noise_is_checked_at_any_radius(tmp_path):
     entries, _ = read_entries(path, {"radius": "r", "p": "p", "err": "e"})
     (found,) = check_entries(discrete("1/2", 2), entries)
     assert (found.radius, found.side) == (20000, "within err")
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.longdouble])
+def test_numpy_floats_are_looked_up_as_the_numbers_they_are(kind):
+    """NumPy compares a float32 with a float64 in float32: that would round the threshold."""
+    noise = FLIPS.noise
+    for row in FLIPS.rows[1:40]:
+        log_error, p = kind(row.log_error_threshold), kind(row.p_threshold)
+        right = tight_radius(noise, log_error=Fraction(float(log_error)))
+        if kind is not np.longdouble:
+            assert FLIPS.radius(log_error=log_error) == right
+        if p < 1:
+            assert FLIPS.radius(p=p) <= tight_radius(noise, p=Fraction(float(p)))
+
+
+@pytest.mark.parametrize(
+    "value", ["0.95", b"0.95", True, None, Fraction(1, 3), Decimal("0.9"), [0.9], 10**400]
+)
+def test_what_is_no_float64_is_not_looked_up(value):
+    for name in ("p", "log_error"):
+        with pytest.raises(InputError):
+            FLIPS.radius(**{name: value})
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_table_that_was_changed_is_not_loaded_but_can_be_checked(suffix, tmp_path):
+    path, noise = tmp_path / f"t{suffix}", label_flip("0.1")
+    write_table(path, noise, 5)
+    write_manifest(tmp_path, {path.name: {"noise_model": noise.as_json(), "sha256": "0" * 64}})
+    with pytest.raises(InputError, match="sha256"):
+        load_table(path)
+    assert list(check_entries(noise, read_entries(path)[0])) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "side"),
+    [
+        ("p_threshold", "1e999", "safe"),
+        ("p_threshold", "-1e10000", "unsafe"),
+        ("log_error_threshold", "-1e999", "safe"),
+        ("log_error_threshold", "-inf", "safe"),
+        ("p_decimal", "1e400", "safe"),
+    ],
+)
+def test_cells_beyond_every_float_are_wrong_like_others(column, text, side, tmp_path):
+    (found,) = check_entries(label_flip("0.1"), changed(tmp_path, 3, column, text))
+    assert found.side == side
+
+
+HEADERS = ["r rho_r^{-1}(0.5)\terr\n0\t0.5\n", "r,,rho_r^{-1}(0.5),err\n0,,0.5,NA\n"]
+
+
+@pytest.mark.parametrize("text", HEADERS)
+def test_headers_that_are_nearly_known(text, tmp_path):
+    path = tmp_path / "t"
+    path.write_text(text)
+    with pytest.raises(InputError, match="not known"):
+        read_entries(path)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    ["0.9444_4444,-2.8,0.95", "٠.٩٥,-2.8,0.95", "0.95,-Infinity,0.95", "0.95,-1e400,0.95",
+     "0.95,-2.9,17/18", "0.95,-2.9,0x1.8p-1", "none,-2.9,0.95", "0.95,none,0.95", "0.3,-2.9,0.95",
+     "0.95,-2.9,0.3", "-inf,-inf,0.95"],
+)  # fmt: skip
+def test_cells_that_only_look_like_numbers_are_not_loaded(cells, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(f"{HEAD}0,0.5,-0.6931471805599454,0.5\n1,{cells}\n")
+    with pytest.raises(InputError, match="line 3"):
+        load_table(path)
+
+
+def test_decimals_that_fall_are_not_loaded(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(f"{HEAD}0,0.5,-0.7,0.9\n1,0.95,-2.9,0.8\n")
+    with pytest.raises(InputError, match="falls"):
+        load_table(path)
+
+
+def test_a_float64_column_of_somebody_else_is_judged_as_such(tmp_path):
+    path, noise = tmp_path / "t.csv", label_flip("0.3")
+    lines = [f"{row.radius};{row.cells()[1]}" for row in build_rows(noise, 30)]
+    path.write_text("flips;needed\n" + "\n".join(lines) + "\n")
+    entries, _ = read_entries(path, {"radius": "flips", "p_threshold": "needed"})
+    assert list(check_entries(noise, entries)) == []
+    entries, _ = read_entries(path, {"radius": "flips", "p": "needed"})
+    assert list(check_entries(noise, entries))
+
+
+def test_a_semicolon_table_with_decimal_commas_is_refused_at_its_cell(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("radius;p\n0;0,5\n")
+    entries, _ = read_entries(path, {"radius": "radius", "p": "p"})
+    with pytest.raises(InputError, match="line 2: p"):
+        list(check_entries(label_flip("0.1"), entries))
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no endless file here")
+def test_an_endless_file_is_refused(monkeypatch):
+    monkeypatch.setattr("certaudit.io.tables.MAX_TABLE_BYTES", 1 << 22)
+    with pytest.raises(InputError, match="larger"):
+        read_entries(Path("/dev/zero"))
+
+
+def test_more_rows_than_radii_are_refused_early(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(HEAD + "\n" * 2_000_001)
+    with pytest.raises(InputError, match="more rows"):
+        read_entries(path)
+
+
+def test_processes_that_write_side_by_side_lose_no_entry(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: write_manifest(tmp_path, {f"{n}.csv": {}}), range(40)))
+    files = json.loads((tmp_path / MANIFEST).read_text())["files"]
+    assert set(files) == {f"{n}.csv" for n in range(40)}
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_is_no_regular_file_is_not_replaced(kind, tmp_path):
+    path, target = tmp_path / "t.csv", tmp_path / "target"
+    target.write_text("kept")
+    if kind == "link":
+        path.symlink_to(target)
+    else:
+        os.mkfifo(path)
+    with pytest.raises(InputError, match="not a regular file"):
+        write_table(path, label_flip("0.1"), 3)
+    assert target.read_text() == "kept"

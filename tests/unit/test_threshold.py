@@ -1,6 +1,9 @@
 """Thresholds: frozen values, large radii against sums by hand, ties, rounding, bad input."""
 
 import math
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from fractions import Fraction
 
 import mpmath
@@ -27,6 +30,7 @@ from certaudit.rigorous.threshold import (
     MAX_RADIUS,
     Threshold,
     _BinomialWalk,
+    _cached_error,
     exact_threshold,
     is_small,
     threshold,
@@ -594,3 +598,50 @@ def test_few_thresholds_are_computed_for_a_radius(monkeypatch):
     monkeypatch.setattr(radius_module, "_level", level)
     assert tight_radius(label_flip("0.49"), log_error="-260") == 319_907
     assert len(asked) <= 8
+
+
+def test_threads_share_flint_without_harm():
+    """Its precision is one for all threads: without a lock some never ended."""
+    noise = label_flip("0.3")
+    right = [threshold(noise, r).p_decimal(30) for r in range(1, 200, 7)]
+    _cached_error.cache_clear()
+    before = ctx.prec
+
+    def ask(_):
+        _cached_error.cache_clear()
+        return [threshold(noise, r).p_decimal(30) for r in range(1, 200, 7)]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(24))) == [right] * 24
+    assert ctx.prec == before
+
+
+def test_thresholds_are_values():
+    least = threshold(label_flip("0.1"), 3)
+    assert least == threshold(label_flip("0.1"), 3) != threshold(label_flip("0.1"), 4)
+    pickled = pickle.loads(pickle.dumps(least))  # noqa: S301
+    for copied in (pickled, deepcopy(least)):
+        assert copied == least
+        assert copied.exact() == least.exact()
+
+
+@pytest.mark.parametrize("noise", [gaussian(1), sparse("0.1", "0.2"), "0.1", None, 0.1])
+def test_noise_that_has_no_thresholds_is_refused(noise):
+    for function in (threshold, exact_threshold):
+        with pytest.raises(InputError, match="noise"):
+            function(noise, 3)
+    with pytest.raises(InputError, match="noise"):
+        thresholds(noise, 0, 3)
+    for decide in (kl_radius, tight_radius):
+        with pytest.raises(InputError, match="noise"):
+            decide(noise, p="0.9")
+
+
+@pytest.mark.parametrize("nines", [100, 200, 900])
+def test_noise_close_to_uniform_is_rounded_without_long_rationals(nines, monkeypatch):
+    monkeypatch.setattr(Threshold, "exact", None)
+    noise = label_flip("0.4" + "9" * nines)
+    for r in (60, 300):
+        least = threshold(noise, r)
+        assert least.p_decimal(20) == "0.50000000000000000001"
+        assert least.p_up() == math.nextafter(0.5, 1)

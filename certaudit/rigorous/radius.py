@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
-from typing import overload
+from typing import NamedTuple, TypeAlias, overload
 
 from flint import arb, fmpz
 
@@ -28,6 +28,7 @@ from certaudit.rigorous.balls import decide, from_ball, order, to_ball
 from certaudit.rigorous.threshold import (
     ACCURACY,
     MAX_RADIUS,
+    Threshold,
     check_radius,
     sparse_threshold,
     threshold,
@@ -101,19 +102,14 @@ def kl_radius(
     Proof: `proofs/kl-radius.md`.
     """
     check_product(noise)
-    share, bound = _evidence(p, log_error)
+    given = _evidence(p, log_error)
     _check_cap(cap)
     high, _, low = noise.law
-    if not _wins(share, bound) or not low:
+    if not given.wins() or not low:
         return 0
     if high == low:
         return MAX_RADIUS if cap is None else cap
-    slope, odds = high - low, high / low
-    if share is not None:
-        found = _radius_from_share(share, slope, odds)
-    else:
-        assert bound is not None  # noqa: S101  (one of the two is given)
-        found = _radius_from_log_error(bound, slope, odds)
+    found = _kl_floor(given, high - low, high / low)
     return found if cap is None else min(found, cap)
 
 
@@ -138,25 +134,24 @@ def tight_radius(
     Proof: `proofs/tight-radius.md`.
     """
     check_product(noise)
-    share, bound = _evidence(p, log_error)
+    given = _evidence(p, log_error)
     _check_cap(cap)
-    if not _wins(share, bound):
+    if not given.wins():
         return 0
     top = MAX_RADIUS if cap is None else min(cap, MAX_RADIUS)
-    least = kl_radius(noise, p=share, log_error=bound, cap=cap)
+    least = kl_radius(noise, p=p, log_error=log_error, cap=cap)
     if least >= top:
         return least
-    return _last(_holds(noise, share, bound), _target(share, bound), noise, least, top)
+    return _last(noise, given, least, top)
 
 
-def _last(
-    holds: Callable[[int], bool], target: float, noise: ProductNoise, least: int, top: int
-) -> int:
+def _last(noise: ProductNoise, given: _Evidence, least: int, top: int) -> int:
     """Return the largest radius up to `top` that holds, searched from `least`, which does.
 
     Thresholds cost up to a second each for large radii, and ln(1 - F^-1(r)) is nearly a line: where
-    it meets `target` is tried first. The floats only choose what is asked.
+    it meets ln(1 - p) is tried first. The floats only choose what is asked.
     """
+    target = given.level()
     low, high = least, top + 1
     value = _level(noise, low)
     slope: float | None = None
@@ -169,7 +164,7 @@ def _last(
             guess = low + (max(1, int(step)) if step > 0 else 1)
         guess = max(low + 1, min(guess, high - 1))
         reached = _level(noise, guess)
-        if holds(guess):
+        if _holds(noise, given, guess):
             slope = (reached - value) / (guess - low)
             low, value = guess, reached
         else:
@@ -178,37 +173,19 @@ def _last(
     return low
 
 
-def _target(share: Fraction | None, log_error: Fraction | None) -> float:
-    """Return ln(1 - p) as a float, for the search only."""
-    if log_error is not None:
-        return max(float(round_down(log_error)), -1e300)
-    assert share is not None  # noqa: S101  (one of the two is given)
-    error = 1 - share
-    return math.log(error.numerator) - math.log(error.denominator)
-
-
 def _level(noise: ProductNoise, radius: int) -> float:
     """Return ln(1 - F^-1(radius)), -inf where there is no threshold; for the search only."""
     least = threshold(noise, radius)
     return -math.inf if least is None else least.log_error_down()
 
 
-def _holds(
-    noise: ProductNoise, share: Fraction | None, log_error: Fraction | None
-) -> Callable[[int], bool]:
-    """Return the decision whether a radius is certified, for a share > 1/2."""
-
-    def holds(radius: int) -> bool:
-        least = threshold(noise, radius)
-        if least is None:
-            return False
-        if share is None:
-            assert log_error is not None  # noqa: S101  (one of the two is given)
-            return least.compare_log(log_error) > 0
-        sign = least.compare(1 - share)
-        return sign > 0 or (sign == 0 and noise.binary)
-
-    return holds
+def _holds(noise: ProductNoise, given: _Evidence, radius: int) -> bool:
+    """Return whether a share > 1/2 certifies a radius."""
+    least = threshold(noise, radius)
+    if least is None:
+        return False
+    sign = given.sign(least)
+    return sign > 0 or (sign == 0 and noise.binary)
 
 
 def gaussian_radius(
@@ -224,12 +201,12 @@ def gaussian_radius(
 
     Proof: `proofs/gaussian-radius.md`.
     """
-    share, bound = _evidence(p, log_error)
-    if not _wins(share, bound):
+    given = _evidence(p, log_error)
+    if not given.wins():
         return Enclosure(0, 0, 0, 0)
 
     def quantile() -> Enclosure | None:
-        value = _gaussian_ball(noise, share, bound)
+        value = _gaussian_ball(noise, given)
         if not value > 0 or value.rel_accuracy_bits() < ACCURACY:
             return None
         return from_ball(value)
@@ -237,14 +214,9 @@ def gaussian_radius(
     return decide(quantile, "the Gaussian radius", bits=2 * ACCURACY)
 
 
-def _gaussian_ball(noise: Gaussian, share: Fraction | None, log_error: Fraction | None) -> arb:
+def _gaussian_ball(noise: Gaussian, given: _Evidence) -> arb:
     """Return sigma Phi^-1(p), p > 1/2, at the current precision."""
-    if share is None:
-        assert log_error is not None  # noqa: S101  (one of the two is given)
-        twice_error = 2 * to_ball(log_error).exp()
-    else:
-        twice_error = to_ball(2 * (1 - share))
-    return to_ball(noise.sigma) * arb(2).sqrt() * twice_error.erfcinv()
+    return to_ball(noise.sigma) * arb(2).sqrt() * (2 * given.error()).erfcinv()
 
 
 def generic_kl_radius(
@@ -260,18 +232,18 @@ def generic_kl_radius(
 
     Proof: `proofs/generic-kl.md`.
     """
-    share, bound = _evidence(p, log_error)
+    given = _evidence(p, log_error)
     if isinstance(divergence, Enclosure):
         step = divergence.upper
     else:
         step = as_rational(divergence, "divergence")
     if step <= 0:
         raise InputError("divergence: must be positive")
-    if not _wins(share, bound):
+    if not given.wins():
         return 0
 
     def floor() -> int | None:
-        return _floor(_margin(share, bound) / (2 * to_ball(step)))
+        return _floor(given.margin() / (2 * to_ball(step)))
 
     # No ties: f(p) of a rational p or log_error is irrational (kl-radius.md), r D is rational.
     return decide(floor, "the floor of the generic KL radius")
@@ -296,33 +268,31 @@ def certified(
 
     Proof: `proofs/tight-radius.md`.
     """
-    share, bound = _evidence(p, log_error)
+    given = _evidence(p, log_error)
     if isinstance(noise, Sparse):
-        if share is None or not isinstance(radius, tuple) or len(radius) != 2:
+        if isinstance(given, _LogError) or not isinstance(radius, tuple) or len(radius) != 2:
             raise InputError("sparse noise: give p, and radius as a pair (added, deleted)")
-        return _sparse_holds(noise, share, *radius)
+        return _sparse_holds(noise, given.p, *radius)
     if isinstance(radius, tuple):
         raise InputError("radius: a pair is for sparse noise only")
     if isinstance(noise, Gaussian):
-        return _gaussian_holds(noise, as_rational(radius, "radius"), share, bound)
+        return _gaussian_holds(noise, as_rational(radius, "radius"), given)
     if not isinstance(radius, int):
         raise InputError("radius: must be an integer")
     check_radius(radius)
-    return _wins(share, bound) and _holds(noise, share, bound)(radius)
+    return given.wins() and _holds(noise, given, radius)
 
 
-def _gaussian_holds(
-    noise: Gaussian, radius: Fraction, share: Fraction | None, log_error: Fraction | None
-) -> bool:
+def _gaussian_holds(noise: Gaussian, radius: Fraction, given: _Evidence) -> bool:
     if radius < 0:
         raise InputError("radius: must not be negative")
-    if not _wins(share, log_error):
+    if not given.wins():
         return False
     if radius == 0:
         return True
 
     def shorter() -> int | None:
-        return order(to_ball(radius), _gaussian_ball(noise, share, log_error))
+        return order(to_ball(radius), _gaussian_ball(noise, given))
 
     return decide(shorter, "whether the Gaussian radius is as large") == -1
 
@@ -337,8 +307,7 @@ def sparse_radii(noise: Sparse, *, p: Number, limit: int = 100) -> list[tuple[in
 
     Proof: `proofs/sparse-threshold.md`.
     """
-    share, _ = _evidence(p, None)
-    assert share is not None  # noqa: S101  (p is given)
+    share = _Share.of(p).p
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
         raise InputError("limit: must be an integer, 0 or more")
     if share <= _HALF:
@@ -427,29 +396,78 @@ def radius(
     raise InputError("noise: not a noise model")
 
 
-def _evidence(
-    p: Number | None, log_error: Number | None
-) -> tuple[Fraction | None, Fraction | None]:
-    """Return p and log_error as rationals, exactly one of them given."""
-    if (p is None) == (log_error is None):
-        raise InputError("give either p or log_error")
-    if p is None:
-        return None, as_rational(log_error, "log_error")
-    share = as_rational(p, "p")
-    if not 0 <= share < 1:
-        raise InputError(
-            "p: must lie in [0, 1); a p that is printed as 1 has lost the radius, "
-            "give log_error instead"
-        )
-    return share, None
+class _Share(NamedTuple):
+    """Evidence: a lower bound on the share p of the winner."""
+
+    p: Fraction
+
+    @classmethod
+    def of(cls, p: Number) -> _Share:
+        share = as_rational(p, "p")
+        if not 0 <= share < 1:
+            raise InputError(
+                "p: must lie in [0, 1); a p that is printed as 1 has lost the radius, "
+                "give log_error instead"
+            )
+        return cls(share)
+
+    def wins(self) -> bool:
+        return self.p > _HALF
+
+    def error(self) -> arb:
+        """Return 1 - p."""
+        return to_ball(1 - self.p)
+
+    def margin(self) -> arb:
+        """Return 2 f(p) = -ln(4 p (1 - p))."""
+        return -to_ball(4 * self.p * (1 - self.p)).log()
+
+    def level(self) -> float:
+        """Return ln(1 - p), for searches only."""
+        error = 1 - self.p
+        return math.log(error.numerator) - math.log(error.denominator)
+
+    def sign(self, least: Threshold) -> int:
+        """Return the sign of p - F^-1(r)."""
+        return least.compare(1 - self.p)
 
 
-def _wins(share: Fraction | None, log_error: Fraction | None) -> bool:
-    """Return whether the evidence proves p > 1/2."""
-    if share is not None:
-        return share > _HALF
-    assert log_error is not None  # noqa: S101  (one of the two is given)
-    return is_majority(log_error)
+class _LogError(NamedTuple):
+    """Evidence: an upper bound x on ln(1 - p); p = 1 - e^x is irrational for x < 0."""
+
+    bound: Fraction
+
+    def wins(self) -> bool:
+        return is_majority(self.bound)
+
+    def error(self) -> arb:
+        """Return 1 - p."""
+        return to_ball(self.bound).exp()
+
+    def margin(self) -> arb:
+        """Return 2 f(p) = -ln(4 p (1 - p)), without p: it is 1 at any usual precision."""
+        error = to_ball(self.bound)
+        return -arb(4).log() - error - (-error.exp()).log1p()
+
+    def level(self) -> float:
+        """Return ln(1 - p), for searches only."""
+        return max(round_down(self.bound), -1e300)
+
+    def sign(self, least: Threshold) -> int:
+        """Return the sign of p - F^-1(r)."""
+        return least.compare_log(self.bound)
+
+
+_Evidence: TypeAlias = "_Share | _LogError"
+
+
+def _evidence(p: Number | None, log_error: Number | None) -> _Evidence:
+    """Return p or log_error, exactly one of them given, as evidence."""
+    if p is not None and log_error is None:
+        return _Share.of(p)
+    if log_error is not None and p is None:
+        return _LogError(as_rational(log_error, "log_error"))
+    raise InputError("give either p or log_error")
 
 
 def _check_cap(cap: int | None) -> None:
@@ -459,33 +477,19 @@ def _check_cap(cap: int | None) -> None:
         raise InputError("cap: must be an integer, 0 or more")
 
 
-def _margin(share: Fraction | None, log_error: Fraction | None) -> arb:
-    """Return 2 f(p) = -ln(4 p (1 - p)); of log_error, with p = 1 - exp(log_error)."""
-    if share is not None:
-        return -to_ball(4 * share * (1 - share)).log()
-    assert log_error is not None  # noqa: S101  (one of the two is given)
-    error = to_ball(log_error)
-    return -arb(4).log() - error - (-error.exp()).log1p()
+def _kl_floor(given: _Evidence, slope: Fraction, odds: Fraction) -> int:
+    """Return the floor of 2 f(p) / (2 slope ln odds), for a share > 1/2."""
 
-
-def _radius_from_share(p: Fraction, slope: Fraction, odds: Fraction) -> int:
     def radius() -> int | None:
-        limit = _margin(p, None) / (2 * to_ball(slope) * to_ball(odds).log())
+        limit = given.margin() / (2 * to_ball(slope) * to_ball(odds).log())
         whole = _floor(limit)
-        if whole is None and limit.is_finite():
-            # Balls never decide a tie: ask the integers whether this is one.
+        if whole is None and limit.is_finite() and isinstance(given, _Share):
+            # Balls never decide a tie: ask the integers whether this is one. (Of a log error there
+            # is none: `proofs/kl-radius.md`.)
             nearest = _nearest(limit)
-            if _is_power(1 / (4 * p * (1 - p)), odds, 2 * slope * nearest):
+            if _is_power(1 / (4 * given.p * (1 - given.p)), odds, 2 * slope * nearest):
                 return nearest
         return whole
-
-    return decide(radius, _FLOOR)
-
-
-def _radius_from_log_error(log_error: Fraction, slope: Fraction, odds: Fraction) -> int:
-    def radius() -> int | None:
-        """No ties: `proofs/kl-radius.md`."""
-        return _floor(_margin(None, log_error) / (2 * to_ball(slope) * to_ball(odds).log()))
 
     return decide(radius, _FLOOR)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from certaudit.certify.label_flip import certify_label_flip
     from certaudit.io.tables import load_table
     from certaudit.noise import discrete, gaussian, label_flip, sparse
+    from certaudit.rigorous.confidence import lower_bound
     from certaudit.rigorous.radius import certified, radius
     from certaudit.rigorous.threshold import threshold
 
@@ -34,6 +35,7 @@ __all__ = [
     "gaussian",
     "label_flip",
     "load_table",
+    "lower_bound",
     "radius",
     "sparse",
     "threshold",
@@ -46,6 +48,7 @@ _HOME = {
     "gaussian": "certaudit.noise",
     "label_flip": "certaudit.noise",
     "load_table": "certaudit.io.tables",
+    "lower_bound": "certaudit.rigorous.confidence",
     "radius": "certaudit.rigorous.radius",
     "sparse": "certaudit.noise",
     "threshold": "certaudit.rigorous.threshold",

@@ -34,6 +34,7 @@ MODULES = (
     "certaudit.rigorous.radius",
     "certaudit.rigorous.ratio",
     "certaudit.rigorous.threshold",
+    "certaudit.rigorous.confidence",
     "certaudit.rigorous.tail",
     "certaudit.certify.least_squares",
     "certaudit.certify.label_flip",
@@ -41,6 +42,7 @@ MODULES = (
     "certaudit.reference.radius",
     "certaudit.reference.tail",
     "certaudit.reference.threshold",
+    "certaudit.reference.confidence",
     "certaudit.tables",
 )
 """Every public function in these, and every public method of CLASSES, needs an entry."""

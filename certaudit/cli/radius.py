@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,11 +20,26 @@ __all__ = ["radius"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Evidence(NamedTuple):
-    """What is known of the vote share: one of the two is given."""
+@dataclass(frozen=True)
+class _Evidence:
+    """What is known of the vote share: p, log_error, or votes (the last three)."""
 
-    p: Fraction | None
-    log_error: Fraction | None
+    p: Fraction | None = None
+    log_error: Fraction | None = None
+    count: int | None = None
+    samples: int | None = None
+    failure_prob: Fraction | None = None
+
+    def as_json(self) -> dict[str, object]:
+        from fractions import Fraction
+
+        from certaudit.exact import format_rational
+
+        return {
+            name: format_rational(value) if isinstance(value, Fraction) else value
+            for name, value in asdict(self).items()
+            if value is not None
+        }
 
 
 @click.group(short_help="Turn a vote share into a certified radius.")
@@ -35,8 +51,11 @@ def radius() -> None:
 
 
 def _evidence_options(function: F) -> F:
-    """Add --p, --log-error and --format."""
+    """Add --p, --log-error, --count, --samples, --failure-prob and --format."""
     for decorate in (
+        click.option("--failure-prob", metavar="A", help="Chance that the votes may mislead."),
+        click.option("--samples", type=int, metavar="N", help="How many votes were sampled."),
+        click.option("--count", type=int, metavar="K", help="Votes for the class, in place of P."),
         click.option(
             "--format",
             "style",
@@ -61,25 +80,28 @@ def _evidence_options(function: F) -> F:
     "--classes", type=click.IntRange(min=2), default=2, show_default=True, help="Number of labels."
 )
 @_evidence_options
-def label_flip(q: str, classes: int, p: str | None, log_error: str | None, style: str) -> int:
+def label_flip(q: str, classes: int, style: str, **evidence: Any) -> int:  # noqa: ANN401  (click's options)
     """Print how many label flips cannot change the vote: KL (5), B.3 and tight (2).
 
     Q is the probability with which a label is replaced by another one, chosen uniformly.
     At a tie (q = 3/8, p = 9/10) the KL radius holds; the tight one does for two classes.
+
+    Votes (--count K of --samples N) prove a share by one-sided Clopper-Pearson at
+    --failure-prob, if the class was chosen from other samples.
 
     Example: certaudit radius label-flip --q 0.1 --log-error=-260
     """
     from certaudit import noise
     from certaudit.exact import parse_rational
 
-    return _product(noise.label_flip(parse_rational(q, "--q"), classes), p, log_error, style)
+    return _product(noise.label_flip(parse_rational(q, "--q"), classes), _given(**evidence), style)
 
 
 @radius.command("discrete", short_help="Discrete noise: how many coordinates.")
 @click.option("--alpha", required=True, metavar="A", help="Probability of keeping a value.")
 @click.option("--values", type=click.IntRange(min=2), required=True, help="Size of the alphabet.")
 @_evidence_options
-def discrete(alpha: str, values: int, p: str | None, log_error: str | None, style: str) -> int:
+def discrete(alpha: str, values: int, style: str, **evidence: Any) -> int:  # noqa: ANN401  (click's options)
     """Print how many changed coordinates cannot change the vote: KL (3) and tight (2).
 
     A coordinate keeps its value with probability A, else takes another of the VALUES - 1
@@ -90,13 +112,15 @@ def discrete(alpha: str, values: int, p: str | None, log_error: str | None, styl
     from certaudit import noise
     from certaudit.exact import parse_rational
 
-    return _product(noise.discrete(parse_rational(alpha, "--alpha"), values), p, log_error, style)
+    return _product(
+        noise.discrete(parse_rational(alpha, "--alpha"), values), _given(**evidence), style
+    )
 
 
 @radius.command("gaussian", short_help="Gaussian noise: the l2 radius.")
 @click.option("--sigma", required=True, metavar="S", help="Standard deviation of the noise.")
 @_evidence_options
-def gaussian(sigma: str, p: str | None, log_error: str | None, style: str) -> int:
+def gaussian(sigma: str, style: str, **evidence: Any) -> int:  # noqa: ANN401  (click's options)
     """Print the l2 radius sigma Phi^-1(p) of Cohen et al. (example 1), rounded down.
 
     Every perturbation shorter than that leaves the vote as it is.
@@ -105,11 +129,11 @@ def gaussian(sigma: str, p: str | None, log_error: str | None, style: str) -> in
     """
     from certaudit import noise
     from certaudit.exact import json_down, parse_rational
-    from certaudit.rigorous.radius import gaussian_radius
+    from certaudit.rigorous.radius import radius as decide
 
-    given = _given(p, log_error)
+    given = _given(**evidence)
     model = noise.gaussian(parse_rational(sigma, "--sigma"))
-    found = gaussian_radius(model, p=given.p, log_error=given.log_error)
+    found = decide(model, **asdict(given))
     low = json_down(found.lower)
     if style == "json":
         answer = {"radius": {"gaussian": low}, "enclosure": found.to_wire()}
@@ -147,7 +171,7 @@ def sparse(p_plus: str, p_minus: str, p: str, limit: int, style: str) -> int:
     from certaudit.rigorous.radius import sparse_radii
 
     model = noise.sparse(parse_rational(p_plus, "--p-plus"), parse_rational(p_minus, "--p-minus"))
-    given = _Evidence(parse_rational(p, "--p"), None)
+    given = _Evidence(parse_rational(p, "--p"))
     pairs = sparse_radii(model, p=parse_rational(p, "--p"), limit=limit)
     if style == "json":
         rows = [{"added": added, "deleted": deleted} for added, deleted in pairs]
@@ -160,15 +184,12 @@ def sparse(p_plus: str, p_minus: str, p: str, limit: int, style: str) -> int:
     return 0
 
 
-def _product(noise: ProductNoise, p: str | None, log_error: str | None, style: str) -> int:
-    from certaudit.rigorous.radius import kl_radius, tight_radius
+def _product(noise: ProductNoise, given: _Evidence, style: str) -> int:
+    from certaudit.rigorous.radius import certified
+    from certaudit.rigorous.radius import radius as decide
     from certaudit.rigorous.threshold import MAX_RADIUS
 
-    given = _given(p, log_error)
-    found = {
-        "kl": kl_radius(noise, p=given.p, log_error=given.log_error),
-        "tight": tight_radius(noise, p=given.p, log_error=given.log_error),
-    }
+    found = {name: decide(noise, guarantee=name, **asdict(given)) for name in ("kl", "tight")}
     beyond = found["tight"] >= MAX_RADIUS
     if style == "json":
         flags = ["beyond-max"] if beyond else []
@@ -177,35 +198,37 @@ def _product(noise: ProductNoise, p: str | None, log_error: str | None, style: s
     result = table("guarantee", ">radius")
     for name, value in found.items():
         result.add_row(name, str(value))
-    show(result, *_warning(won=_proves_winner(given)))
+    show(result, *_warning(won=certified(noise, 0, **asdict(given))))
     if beyond:
         show(f"The tight radius is at least this: none beyond {MAX_RADIUS} is decided.")
     return 0
 
 
-def _given(p: str | None, log_error: str | None) -> _Evidence:
+def _given(
+    p: str | None,
+    log_error: str | None,
+    count: int | None,
+    samples: int | None,
+    failure_prob: str | None,
+) -> _Evidence:
     from certaudit.exact import parse_rational
 
-    if (p is None) == (log_error is None):
-        raise click.UsageError("give either --p or --log-error")
+    votes = (count, samples, failure_prob)
+    kinds = [p is not None, log_error is not None, any(part is not None for part in votes)]
+    if kinds.count(True) != 1:
+        raise click.UsageError("give one of --p, --log-error, and --count with its --samples")
     if log_error is not None:
-        return _Evidence(None, parse_rational(log_error, "--log-error"))
-    return _Evidence(parse_rational(str(p), "--p"), None)
+        return _Evidence(log_error=parse_rational(log_error, "--log-error"))
+    if p is not None:
+        return _Evidence(p=parse_rational(p, "--p"))
+    if None in votes:
+        raise click.UsageError("--count, --samples and --failure-prob belong together")
+    chance = parse_rational(str(failure_prob), "--failure-prob")
+    return _Evidence(count=count, samples=samples, failure_prob=chance)
 
 
 def _heading(noise: NoiseModel, given: _Evidence) -> dict[str, object]:
-    from certaudit.exact import format_rational
-
-    evidence = {
-        name: format_rational(value) for name, value in given._asdict().items() if value is not None
-    }
-    return {"noise_model": noise.as_json(), **evidence}
-
-
-def _proves_winner(given: _Evidence) -> bool:
-    from certaudit.rigorous.radius import is_majority
-
-    return given.p * 2 > 1 if given.p is not None else is_majority(given.log_error or 0)
+    return {"noise_model": noise.as_json(), **given.as_json()}
 
 
 def _warning(*, won: bool) -> list[str]:

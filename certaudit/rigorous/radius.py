@@ -25,6 +25,14 @@ from certaudit.noise import (
     check_product,
 )
 from certaudit.rigorous.balls import decide, from_ball, order, to_ball
+from certaudit.rigorous.confidence import (
+    GaussianShare,
+    Sampled,
+    Share,
+    hull,
+    lower_bound,
+    proves,
+)
 from certaudit.rigorous.threshold import (
     ACCURACY,
     MAX_RADIUS,
@@ -42,6 +50,7 @@ __all__ = [
     "is_majority",
     "kl_radius",
     "radius",
+    "sampled_radius",
     "sparse_radii",
     "tight_radius",
 ]
@@ -255,37 +264,74 @@ def certified(
     *,
     p: Number | None = None,
     log_error: Number | None = None,
+    count: int | None = None,
+    samples: int | None = None,
+    failure_prob: Number | None = None,
 ) -> bool:
-    """Return whether a vote share certifies `radius`, by the tight guarantee, exactly.
+    """Return whether evidence certifies `radius`, by the tight guarantee, exactly.
 
     `radius` is a number of coordinates, for Gaussian noise an l2 distance (any exact number), for
-    sparse noise a pair (added, deleted). The share is given as in kl_radius, for sparse noise
-    as p. Ties as in tight_radius; for Gaussian and sparse noise equality does not certify.
-    Radius 0 is certified by any p > 1/2.
+    sparse noise a pair (added, deleted). Evidence is p or log_error as in kl_radius (for sparse
+    noise p), or `count` of `samples` votes with a `failure_prob` (Clopper-Pearson, `proves`).
+    Ties as in tight_radius; for Gaussian and sparse noise equality does not certify. Radius 0 is
+    certified by any p > 1/2.
 
-    Raises InputError as kl_radius does, and for a radius that is none: negative, or beyond
-    1,000,000 coordinates; Undecided for a Gaussian radius that cannot be told from the largest.
+    Raises InputError as kl_radius and Sampled do, and for a radius that is none: negative, or
+    beyond 1,000,000 coordinates; Undecided for a Gaussian radius that cannot be told from the
+    largest, and as tail_sign does.
 
     Proof: `proofs/tight-radius.md`.
     """
+    claim = _sampled(count, samples, failure_prob)
+    if claim is not None:
+        if p is not None or log_error is not None:
+            raise InputError("give either votes, or p, or log_error")
+        share = _share_of(noise, radius)
+        return share is not None and proves(claim, share)
     given = _evidence(p, log_error)
     if isinstance(noise, Sparse):
-        if isinstance(given, _LogError) or not isinstance(radius, tuple) or len(radius) != 2:
-            raise InputError("sparse noise: give p, and radius as a pair (added, deleted)")
-        return _sparse_holds(noise, given.p, *radius)
-    if isinstance(radius, tuple):
-        raise InputError("radius: a pair is for sparse noise only")
+        if isinstance(given, _LogError):
+            raise InputError("sparse noise: give p")
+        return _sparse_holds(noise, given.p, *_pair(radius))
     if isinstance(noise, Gaussian):
-        return _gaussian_holds(noise, as_rational(radius, "radius"), given)
+        return _gaussian_holds(noise, _distance(radius), given)
+    check_product(noise)
+    coordinates = _coordinates(radius)
+    return given.wins() and _holds(noise, given, coordinates)
+
+
+def _share_of(noise: NoiseModel, radius: Number | tuple[int, int]) -> Share | None:
+    """Return the vote share above which a radius is certified, None where there is none."""
+    if isinstance(noise, Sparse):
+        return sparse_threshold(noise, *_pair(radius))
+    if isinstance(noise, Gaussian):
+        distance = _distance(radius)
+        return GaussianShare(noise, distance) if distance else _HALF
+    check_product(noise)
+    return threshold(noise, _coordinates(radius))
+
+
+def _pair(radius: Number | tuple[int, int]) -> tuple[int, int]:
+    if not isinstance(radius, tuple) or len(radius) != 2:
+        raise InputError("radius: sparse noise has pairs (added, deleted)")
+    return radius
+
+
+def _distance(radius: Number | tuple[int, int]) -> Fraction:
+    distance = as_rational(radius, "radius")
+    if distance < 0:
+        raise InputError("radius: must not be negative")
+    return distance
+
+
+def _coordinates(radius: Number | tuple[int, int]) -> int:
     if not isinstance(radius, int):
         raise InputError("radius: must be an integer")
     check_radius(radius)
-    return given.wins() and _holds(noise, given, radius)
+    return radius
 
 
 def _gaussian_holds(noise: Gaussian, radius: Fraction, given: _Evidence) -> bool:
-    if radius < 0:
-        raise InputError("radius: must not be negative")
     if not given.wins():
         return False
     if radius == 0:
@@ -345,55 +391,119 @@ def _largest(holds: Callable[[int], bool], limit: int) -> int:
     return low
 
 
+def sampled_radius(noise: ProductNoise, claim: Sampled, *, cap: int | None = None) -> int:
+    """Return the tight radius (2) that votes prove: the largest r whose threshold they exceed.
+
+    Decided at F^-1(r) itself, not at a rounded Clopper-Pearson bound. Limits as in tight_radius.
+
+    Raises InputError for other noise or a bad cap, Undecided as tail_sign does.
+
+    Proof: `proofs/clopper-pearson.md`.
+    """
+    bound = lower_bound(claim.count, claim.samples, claim.failure_prob)
+    low = tight_radius(noise, p=bound.lower, cap=cap)
+    high = low if bound.upper == bound.lower else tight_radius(noise, p=bound.upper, cap=cap)
+    while low < high:
+        middle = (low + high + 1) // 2
+        least = threshold(noise, middle)
+        if least is not None and proves(claim, least):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 @overload
 def radius(
     noise: ProductNoise,
     *,
     p: Number | None = ...,
     log_error: Number | None = ...,
+    count: int | None = ...,
+    samples: int | None = ...,
+    failure_prob: Number | None = ...,
     guarantee: str = ...,
     cap: int | None = ...,
 ) -> int: ...
 @overload
 def radius(
-    noise: Gaussian, *, p: Number | None = ..., log_error: Number | None = ..., guarantee: str = ...
+    noise: Gaussian,
+    *,
+    p: Number | None = ...,
+    log_error: Number | None = ...,
+    count: int | None = ...,
+    samples: int | None = ...,
+    failure_prob: Number | None = ...,
+    guarantee: str = ...,
 ) -> Enclosure: ...
 @overload
 def radius(
-    noise: Sparse, *, p: Number | None, guarantee: str = ..., cap: int | None = ...
+    noise: Sparse,
+    *,
+    p: Number | None = ...,
+    count: int | None = ...,
+    samples: int | None = ...,
+    failure_prob: Number | None = ...,
+    guarantee: str = ...,
+    cap: int | None = ...,
 ) -> list[tuple[int, int]]: ...
 def radius(
     noise: NoiseModel,
     *,
     p: Number | None = None,
     log_error: Number | None = None,
+    count: int | None = None,
+    samples: int | None = None,
+    failure_prob: Number | None = None,
     guarantee: str = "tight",
     cap: int | None = None,
 ) -> int | Enclosure | list[tuple[int, int]]:
-    """Return the certified radius of a vote share, for any noise model.
+    """Return the certified radius of a vote share, or of votes, for any noise model.
 
-    Label-flip and discrete noise: an integer, by `guarantee` "tight" (tight_radius) or "kl"
-    (kl_radius), at most `cap`. Gaussian: an enclosure of the l2 radius (gaussian_radius). Sparse:
-    the largest pairs (added, deleted) (sparse_radii), numbers at most `cap`, 100 without one.
+    Evidence is p or log_error, or `count` of `samples` votes with a `failure_prob` (one-sided
+    Clopper-Pearson; the class chosen from other samples). Label-flip and discrete noise: an
+    integer, by `guarantee` "tight" (tight_radius, sampled_radius) or "kl" (kl_radius), at most
+    `cap`. Gaussian: an enclosure of the l2 radius (gaussian_radius), its lower end certified.
+    Sparse: the largest pairs (added, deleted) (sparse_radii), numbers at most `cap`, 100 without.
 
     Raises InputError and Undecided as those do, and InputError for what a noise model has not.
 
     Proof: `proofs/tight-radius.md`.
     """
-    if isinstance(noise, LabelFlip | Discrete) and guarantee in ("tight", "kl"):
+    claim = _sampled(count, samples, failure_prob)
+    if claim is not None and (p is not None or log_error is not None):
+        raise InputError("give either votes, or p, or log_error")
+    product = isinstance(noise, LabelFlip | Discrete)
+    if guarantee not in ("tight", "kl") or (guarantee == "kl" and not product):
+        raise InputError(f"guarantee: {guarantee!r} is not one of this noise model's")
+    bound: Enclosure | None = None
+    if claim is not None:
+        bound = lower_bound(claim.count, claim.samples, claim.failure_prob)
+        p = bound.lower
+    if isinstance(noise, LabelFlip | Discrete):
+        if claim is not None and guarantee == "tight":
+            return sampled_radius(noise, claim, cap=cap)
         decided = tight_radius if guarantee == "tight" else kl_radius
         return decided(noise, p=p, log_error=log_error, cap=cap)
-    if guarantee != "tight":
-        raise InputError(f"guarantee: {guarantee!r} is not one of this noise model's")
     if isinstance(noise, Gaussian):
         if cap is not None:
             raise InputError("cap: Gaussian noise has none")
-        return gaussian_radius(noise, p=p, log_error=log_error)
+        least = gaussian_radius(noise, p=p, log_error=log_error)
+        return least if bound is None else hull(least, gaussian_radius(noise, p=bound.upper))
     if isinstance(noise, Sparse):
         if p is None or log_error is not None:
             raise InputError("sparse noise: give p")
         return sparse_radii(noise, p=p) if cap is None else sparse_radii(noise, p=p, limit=cap)
     raise InputError("noise: not a noise model")
+
+
+def _sampled(count: int | None, samples: int | None, failure_prob: Number | None) -> Sampled | None:
+    """Return votes as evidence, None where none of the three is given."""
+    if count is None and samples is None and failure_prob is None:
+        return None
+    if count is None or samples is None or failure_prob is None:
+        raise InputError("count, samples and failure_prob belong together")
+    return Sampled(count, samples, as_rational(failure_prob, "failure_prob"))
 
 
 class _Share(NamedTuple):

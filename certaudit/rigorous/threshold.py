@@ -72,6 +72,18 @@ class Threshold:
         """
         return from_ball(self._ball)
 
+    def ball(self, bits: int) -> arb:
+        """Return a ball around 1 - F^-1(r) with a relative error below 2^-bits.
+
+        Raises Undecided beyond 2^21 bits.
+
+        Proof: `proofs/tight-threshold.md`.
+        """
+        found = self._ball if bits <= ACCURACY else _error(self.noise.law, self.radius, bits)
+        if found is None:  # pragma: no cover  (a Threshold is made only where there is one)
+            raise Undecided(f"radius {self.radius}: balls contradict each other")
+        return found
+
     def exact(self) -> Fraction:
         """Return F^-1(r) as a rational.
 

@@ -217,8 +217,8 @@ SHARED = {
 FLAT = npz(X_train=lambda x: x * [1, 1, 0] + x[:, :1] * [0, 0, 2])
 
 RADIUS = {
-    "neither": ("--q 0.1", "--p or --log-error"),
-    "both": ("--q 0.1 --p 0.9 --log-error -3", "--p or --log-error"),
+    "neither": ("--q 0.1", "--p, --log-error"),
+    "both": ("--q 0.1 --p 0.9 --log-error -3", "--p, --log-error"),
     "no q": ("--p 0.9", "--q"),
     "p 1": ("--q 0.1 --p 1", "p: "),
     "p 2": ("--q 0.1 --p 2", "p: "),

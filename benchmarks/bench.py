@@ -37,6 +37,7 @@ SECTIONS = {
     5: "the papers' setting: median KL radius",
     6: "confirmation by the reference (--full)",
     7: "tight thresholds",
+    8: "Clopper-Pearson decisions",
 }
 NAMES = ("mnist17", "spambase_log", "imdb")
 MAIN = NAMES[0]
@@ -288,15 +289,22 @@ def main() -> None:
 def _section(number: int, sources: dict[str, Source], *, full: bool) -> None:
     if number == 1:
         command_line(sources, full=full)
-        return
-    if number == 3:
+    elif number == 3:
         start_up()
-        return
-    if number == 7:
+    elif number == 7:
         import tight
 
         tight.thresholds()
-        return
+    elif number == 8:
+        import votes
+
+        votes.votes()
+    else:
+        _engines(number, sources, full=full)
+
+
+def _engines(number: int, sources: dict[str, Source], *, full: bool) -> None:
+    """Run a section that needs the data sets in this process."""
     import inprocess
 
     first = next(iter(sources.values()))

@@ -35,6 +35,7 @@ MODULES = (
     "certaudit.rigorous.ratio",
     "certaudit.rigorous.threshold",
     "certaudit.rigorous.confidence",
+    "certaudit.fast.confidence",
     "certaudit.rigorous.tail",
     "certaudit.certify.least_squares",
     "certaudit.certify.label_flip",

@@ -30,7 +30,9 @@ __all__ = [
     "holm",
     "hull",
     "lower_bound",
+    "mass",
     "proves",
+    "share_balls",
     "tail_sign",
     "top_and_runner_up",
     "upper_bound",
@@ -114,13 +116,16 @@ def binomial_tail(count: int, samples: int, share: arb, rest: arb) -> arb:
         return arb(0)
     # From the edge away from the mean; which side the mean is on is no more than a matter of cost.
     if count >= samples * share.mid():
-        return _mass(count, samples, share, rest) * _series(count, samples, share / rest)
-    below = _mass(samples - count + 1, samples, rest, share)
+        return mass(count, samples, share, rest) * _series(count, samples, share / rest)
+    below = mass(samples - count + 1, samples, rest, share)
     return 1 - below * _series(samples - count + 1, samples, rest / share)
 
 
-def _mass(count: int, samples: int, share: arb, rest: arb) -> arb:
-    """Return P(Bin(samples, share) = count)."""
+def mass(count: int, samples: int, share: arb, rest: arb) -> arb:
+    """Return an enclosure of P(Bin(samples, share) = count), at the current precision of flint.
+
+    Proof: `proofs/clopper-pearson.md`.
+    """
     return arb.bin_uiui(samples, count) * share**count * rest ** (samples - count)
 
 
@@ -148,12 +153,9 @@ def tail_sign(claim: Sampled, share: Share) -> int:
 
     Proof: `proofs/clopper-pearson.md`.
     """
-    if isinstance(share, int | Fraction) and not 0 <= share <= 1:
-        raise InputError("share: must lie in [0, 1]")
-    if claim.count == 0 or share == 1 or (isinstance(share, Threshold) and not share.compare(0)):
-        return 1
-    if share == 0:
-        return -1
+    edge = _edge(claim, share)
+    if edge is not None:
+        return edge
     bits = 64
     while bits <= _MAX_BITS:
         with working_precision(bits + 2 * claim.samples.bit_length()):
@@ -168,6 +170,28 @@ def tail_sign(claim: Sampled, share: Share) -> int:
             return _tail_sign_by_integers(claim, exact)
         bits *= 4
     raise Undecided(f"{claim.count} of {claim.samples} votes: not decided at {_MAX_BITS} bits")
+
+
+def _edge(claim: Sampled, share: Share) -> int | None:
+    """Return the sign where the tail is 0 or 1, None elsewhere."""
+    if isinstance(share, int | Fraction) and not 0 <= share <= 1:
+        raise InputError("share: must lie in [0, 1]")
+    if claim.count == 0 or share == 1 or (isinstance(share, Threshold) and not share.compare(0)):
+        return 1
+    return -1 if share == 0 else None
+
+
+def share_balls(claim: Sampled, share: Share, bits: int) -> tuple[arb, arb] | None:
+    """Return balls of `bits` bits around a share and 1 - share; None where the tail is 0 or 1.
+
+    Also None where they are not that narrow. Raises InputError for a share outside [0, 1].
+
+    Proof: `proofs/clopper-pearson.md`.
+    """
+    if _edge(claim, share) is not None:
+        return None
+    with working_precision(bits + 2 * claim.samples.bit_length()):
+        return _balls(share, bits)
 
 
 def _rational(share: Share) -> Fraction | None:
@@ -279,7 +303,7 @@ def _root(claim: Sampled) -> Fraction:
                 tail = binomial_tail(k, n, share, rest)
                 gap = tail.log() - goal
             low, high = (low, u) if gap.mid() > 0 else (u, high)
-            step = (gap * tail / (_mass(k, n, share, rest) * k * rest)).mid()
+            step = (gap * tail / (mass(k, n, share, rest) * k * rest)).mid()
             following = (u - step).mid()
             if not low < following < high:
                 following = ((low + high) / 2).mid()

@@ -216,7 +216,9 @@ def _given(
     votes = (count, samples, failure_prob)
     kinds = [p is not None, log_error is not None, any(part is not None for part in votes)]
     if kinds.count(True) != 1:
-        raise click.UsageError("give one of --p, --log-error, and --count with its --samples")
+        raise click.UsageError(
+            "give one of --p, --log-error, and votes: --count, --samples, --failure-prob"
+        )
     if log_error is not None:
         return _Evidence(log_error=parse_rational(log_error, "--log-error"))
     if p is not None:

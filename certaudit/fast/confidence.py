@@ -6,6 +6,8 @@ arithmetic is bounded. What stays open goes to `certaudit.rigorous.confidence`.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from flint import arb
 
@@ -87,26 +89,27 @@ def _edge_sign(k: int, n: int, share: arb, rest: arb, chance: arb) -> int | None
 def series_bounds(count: int, samples: int, odds: arb) -> tuple[float, float] | None:
     """Return float64 bounds of the sum of P(= j)/P(= count) over j >= count; None where it is long.
 
-    `odds` is share/(1 - share). The relative width is (16 n + 128) 2^-53 for n terms.
+    `odds` is share/(1 - share). The relative width is below (16 n + 160) 2^-53 for n terms summed.
+    Where the terms grow beyond float64 (count far below the mean) it is None as well.
 
     Proof: `proofs/fast-tail.md`.
     """
+    if not arb(2) ** -600 < odds < arb(2) ** 600:
+        return None  # as a rational it would have as many digits
     enclosure = from_ball(odds)
     if enclosure.mid <= 0 or enclosure.rad > enclosure.mid / (1 << 60):
         return None
-    try:
-        nearest = enclosure.mid.numerator / enclosure.mid.denominator  # correctly rounded
-    except OverflowError:
-        return None
-    if not 1e-200 < nearest < 1e200:
-        return None
+    nearest = enclosure.mid.numerator / enclosure.mid.denominator  # correctly rounded
     total, last, j = 1.0, 1.0, count
     while j < samples:
         if j - count > _LONGEST:
             return None
         steps = np.arange(j, min(j + _BLOCK, samples), dtype=np.float64)
-        terms = last * np.multiply.accumulate((samples - steps) * nearest / (steps + 1.0))
-        total += float(terms.sum())
+        with np.errstate(over="ignore"):
+            terms = last * np.multiply.accumulate((samples - steps) * nearest / (steps + 1.0))
+            total += float(terms.sum())
+        if not math.isfinite(total):
+            return None
         last = float(terms[-1])
         j += len(steps)
         ratio = (samples - j) * nearest / (j + 1)

@@ -6,6 +6,7 @@ never at a root finder's point.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -42,8 +43,10 @@ MAX_SAMPLES = 10**9
 """The most samples that are decided."""
 _MAX_BITS, _TIE_BITS = 1 << 14, 1 << 8
 _HALF = Fraction(1, 2)
-_MAX_INTEGER_WORK = 1 << 32
+_MAX_INTEGER_WORK = 1 << 35
 """Terms times bits of a tail in integers, for ties."""
+_FAR = 10_000
+"""Standard deviations beyond which a Gaussian share is 1 for every sample that is decided."""
 _WIDTH = Fraction(1, 1 << 60)
 """The relative width of the bounds: of the bound, and of its distance from 1."""
 
@@ -76,7 +79,12 @@ class Sampled:
         object.__setattr__(self, "failure_prob", chance)
 
     def divided(self, number: int) -> Sampled:
-        """Return the same votes for one of `number` statements that share failure_prob."""
+        """Return the same votes for one of `number` statements that share failure_prob.
+
+        Raises InputError where that is no integer, at least 1.
+        """
+        if _integer(number, "number of statements") < 1:
+            raise InputError("number of statements: must be at least 1")
         return Sampled(self.count, self.samples, self.failure_prob / number)
 
 
@@ -156,24 +164,38 @@ def tail_sign(claim: Sampled, share: Share) -> int:
     edge = _edge(claim, share)
     if edge is not None:
         return edge
+    if isinstance(share, GaussianShare) and share.radius > (far := _FAR * share.noise.sigma):
+        # Too far for balls. The tail grows with the radius: not proven at less, not proven here.
+        nearer = tail_sign(claim, GaussianShare(share.noise, far))
+        if nearer > 0:
+            return nearer
     bits = 64
     while bits <= _MAX_BITS:
         with working_precision(bits + 2 * claim.samples.bit_length()):
             found = _balls(share, bits)
-            if found is not None:
-                tail = binomial_tail(claim.count, claim.samples, *found)
-                sign = order(tail, to_ball(claim.failure_prob))
-                if sign is not None:
-                    return sign
-        exact = _rational(share) if bits >= _TIE_BITS else None
-        if exact is not None and _is_short(claim, exact):
+            sign = None if found is None else _ball_sign(claim, *found)
+        if sign is not None:
+            return sign
+        exact = _rational(claim, share) if bits >= _TIE_BITS else None
+        if exact is not None and _is_short(claim, exact.denominator.bit_length()):
             return _tail_sign_by_integers(claim, exact)
         bits *= 4
     raise Undecided(f"{claim.count} of {claim.samples} votes: not decided at {_MAX_BITS} bits")
 
 
+def _ball_sign(claim: Sampled, share: arb, rest: arb) -> int | None:
+    """Compare the tail, or what it leaves where failure_prob is above 1/2, in balls."""
+    if claim.failure_prob <= _HALF:
+        tail = binomial_tail(claim.count, claim.samples, share, rest)
+        return order(tail, to_ball(claim.failure_prob))
+    tail = binomial_tail(claim.samples - claim.count + 1, claim.samples, rest, share)
+    return order(to_ball(1 - claim.failure_prob), tail)
+
+
 def _edge(claim: Sampled, share: Share) -> int | None:
     """Return the sign where the tail is 0 or 1, None elsewhere."""
+    if not isinstance(share, int | Fraction | Threshold | GaussianShare):
+        raise InputError(f"share: {share!r:.40} is no exact share")
     if isinstance(share, int | Fraction) and not 0 <= share <= 1:
         raise InputError("share: must lie in [0, 1]")
     if claim.count == 0 or share == 1 or (isinstance(share, Threshold) and not share.compare(0)):
@@ -194,10 +216,12 @@ def share_balls(claim: Sampled, share: Share, bits: int) -> tuple[arb, arb] | No
         return _balls(share, bits)
 
 
-def _rational(share: Share) -> Fraction | None:
+def _rational(claim: Sampled, share: Share) -> Fraction | None:
     """Return a share as a rational, None where it is none, or a long one."""
     if isinstance(share, Threshold):
-        return share.exact() if is_small(share.noise, share.radius) else None
+        scale = math.lcm(*(part.denominator for part in share.noise.law))
+        short = _is_short(claim, share.radius * scale.bit_length())
+        return share.exact() if short and is_small(share.noise, share.radius) else None
     return None if isinstance(share, GaussianShare) else Fraction(share)
 
 
@@ -212,9 +236,9 @@ def _balls(share: Share, bits: int) -> tuple[arb, arb] | None:
     return (1 - rest, rest) if rest > 0 else None
 
 
-def _is_short(claim: Sampled, share: Fraction) -> bool:
-    size = claim.samples * share.denominator.bit_length()
-    return size * (claim.samples - claim.count + 1) <= _MAX_INTEGER_WORK
+def _is_short(claim: Sampled, denominator_bits: int) -> bool:
+    terms = claim.samples - claim.count + 1
+    return claim.samples * denominator_bits * terms <= _MAX_INTEGER_WORK
 
 
 def _tail_sign_by_integers(claim: Sampled, share: Fraction) -> int:
@@ -252,6 +276,7 @@ def lower_bound(
 
     Its lower end is proven by `count` of `samples` votes: from that share or less so many come
     with a chance of at most `failure_prob`. From its upper end they come with that chance or more.
+    It is 0 for a count of 0, which proves nothing.
     `two_sided` spends half of failure_prob on the other side.
 
     Raises InputError as Sampled does, Undecided as tail_sign does.

@@ -394,7 +394,8 @@ def _largest(holds: Callable[[int], bool], limit: int) -> int:
 def sampled_radius(noise: ProductNoise, claim: Sampled, *, cap: int | None = None) -> int:
     """Return the tight radius (2) that votes prove: the largest r whose threshold they exceed.
 
-    Decided at F^-1(r) itself, not at a rounded Clopper-Pearson bound. Limits as in tight_radius.
+    Decided at F^-1(r) itself, not at a rounded Clopper-Pearson bound. Never errs upward. Limits as
+    in tight_radius.
 
     Raises InputError for other noise or a bad cap, Undecided as tail_sign does.
 
@@ -403,6 +404,7 @@ def sampled_radius(noise: ProductNoise, claim: Sampled, *, cap: int | None = Non
     bound = lower_bound(claim.count, claim.samples, claim.failure_prob)
     low = tight_radius(noise, p=bound.lower, cap=cap)
     high = low if bound.upper == bound.lower else tight_radius(noise, p=bound.upper, cap=cap)
+    high = min(high, MAX_RADIUS)  # beyond no threshold is decided
     while low < high:
         middle = (low + high + 1) // 2
         least = threshold(noise, middle)

@@ -473,3 +473,40 @@ def test_caps_and_guarantees_a_noise_has_not_are_refused():
             radius(noise, **GOOD, **options)
     with pytest.raises(InputError):
         sampled_radius(gaussian(1), Sampled(9, 10, HALF))
+
+
+@pytest.mark.parametrize("q", ["0.499999999999", "0.4999999999", "0.49999999"])
+def test_votes_beyond_the_radii_that_are_decided(q):
+    """Close to uniform noise the KL radius alone is beyond a million."""
+    noise = label_flip(q)
+    found = radius(noise, count=99, samples=100, failure_prob="0.01")
+    assert found >= 1_000_000
+    low = lower_bound(99, 100, "0.01").lower
+    assert found == radius(noise, p=low)
+
+
+@pytest.mark.parametrize("far", [10**5, 10**7, 10**9, 3 * 10**9, Fraction(10) ** 1000])
+def test_gaussian_radii_out_of_sight_are_not_proven(far):
+    votes = {"count": 5, "samples": 5}
+    assert not certified(gaussian(1), far, **votes, failure_prob="0.01")
+    claim = Sampled(5, 5, 1 - Fraction(1, 10**60))
+    assert not proves(claim, GaussianShare(gaussian("1/3"), Fraction(far)))
+
+
+def test_a_chance_next_to_1_is_compared_from_above():
+    claim = Sampled(900, 1000, 1 - Fraction(1, 10**300))
+    assert not proves(claim, threshold(label_flip("0.1"), 5000))
+    assert tail_sign(Sampled(50_001, 100_001, Fraction(1, 2)), Fraction(1, 2)) == 0
+
+
+@pytest.mark.parametrize("share", [0.5, 0.0, "1/2", None, float("nan"), -1, Fraction(3, 2)])
+@pytest.mark.parametrize("count", [0, 1])
+def test_what_is_no_share_is_refused(share, count):
+    with pytest.raises(InputError, match="share"):
+        proves(Sampled(count, 2, Fraction(1, 2)), share)
+
+
+@pytest.mark.parametrize("number", [0, -1, Fraction(2, 3), 1.0, True])
+def test_a_chance_is_divided_among_whole_statements(number):
+    with pytest.raises(InputError, match="number of statements"):
+        Sampled(1, 2, Fraction(1, 2)).divided(number)

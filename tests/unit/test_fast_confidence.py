@@ -161,3 +161,17 @@ def test_wrong_signs_are_caught(name):
         return fast.quick_sign(more, share)
 
     assert disagreements(wrong, range(2))
+
+
+def test_shares_that_are_1_to_all_digits_cost_nothing():
+    claim = Sampled(5, 5, 1 - Fraction(1, 10**60))
+    for share in (
+        threshold(label_flip("1e-10000"), 10**6),
+        GaussianShare(gaussian(1), Fraction(10**5)),
+    ):
+        assert fast.tail_sign(claim, share) == 1
+
+
+def test_sums_that_overflow_have_no_bounds():
+    with working_precision(100):
+        assert fast.series_bounds(0, 1000, to_ball(Fraction(10**10))) is None

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import index
 from typing import TypeAlias
 
 from certaudit.errors import InputError
@@ -20,6 +22,7 @@ __all__ = [
     "Enclosure",
     "Exact",
     "Number",
+    "as_integer",
     "as_rational",
     "compare",
     "exact",
@@ -143,6 +146,19 @@ def as_rational(value: object, what: str = "number") -> Fraction:
             f"or exact({value!r}) for the binary number"
         )
     raise InputError(f"{what}: {type(value).__name__} is not an exact number")
+
+
+def as_integer(value: object, what: str = "number") -> int:
+    """Return an integer of any type (NumPy's too) as an int, refusing booleans and floats.
+
+    Raises InputError for everything that is no integer by type.
+
+    Proof: `proofs/exact.md`.
+    """
+    if not isinstance(value, bool):
+        with suppress(TypeError):
+            return index(value)  # type: ignore[arg-type]
+    raise InputError(f"{what}: must be an integer")
 
 
 def format_rational(value: Fraction) -> str:

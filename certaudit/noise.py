@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from operator import index
 from typing import NamedTuple, TypeAlias
 
 from certaudit.errors import InputError
-from certaudit.exact import Number, as_rational, format_rational
+from certaudit.exact import Number, as_integer, as_rational, format_rational
 
 __all__ = [
     "Discrete",
@@ -200,11 +199,8 @@ def sparse(p_plus: Number, p_minus: Number) -> Sparse:
 
 def _count(value: object, name: str) -> int:
     """Return a number of classes or values; integers of other types (NumPy's) are taken too."""
-    try:
-        number = index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise InputError(f"{name}: must be an integer, at least 2") from None
-    if isinstance(value, bool) or number < 2:
+    number = as_integer(value, name)
+    if number < 2:
         raise InputError(f"{name}: at least 2 {name} are needed")
     return number
 

@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 COLUMNS = ("radius", "p_threshold", "log_error_threshold", "p_decimal")
+_FLOATS = COLUMNS[1:3]
 DIGITS = 20
 """Decimal places of p_decimal unless told otherwise."""
 _FLOAT_END = 1 << 1023
@@ -228,14 +229,15 @@ def check_entries(
     places = {name: _places(entries, name) for name in ("p", "p_decimal")}
     found = thresholds(noise, first, first + len(entries))
     for done, (entry, least) in enumerate(zip(entries, found, strict=True), 1):
-        row = _row(entry.radius, least, 1) if "p_threshold" in entry.cells else None
+        floats = any(column in entry.cells for column in _FLOATS)
+        row = _row(entry.radius, least, 1) if floats else Row(entry.radius, None, None, None)
         for column in entry.cells:
+            if column == "err":
+                continue
             if column in places:
                 difference = _check_printed(entry, column, least, places[column])
-            elif row is not None and column in COLUMNS:
-                difference = _check_float(entry, column, row, least)
             else:
-                continue
+                difference = _check_float(entry, column, row, least)
             if difference is not None:
                 yield difference
         if progress is not None:

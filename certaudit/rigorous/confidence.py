@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
-from operator import index
 from typing import TypeAlias
 
 from flint import arb, ctx, fmpz
 
 from certaudit.errors import InputError, Undecided
-from certaudit.exact import Enclosure, Number, as_rational
+from certaudit.exact import Enclosure, Number, as_integer, as_rational
 from certaudit.noise import Gaussian
 from certaudit.rigorous.balls import from_ball, order, to_ball, working_precision
 from certaudit.rigorous.threshold import Threshold, is_small
@@ -68,7 +67,7 @@ class Sampled:
 
     def __post_init__(self) -> None:
         for name in ("samples", "count"):
-            object.__setattr__(self, name, _integer(getattr(self, name), name))
+            object.__setattr__(self, name, as_integer(getattr(self, name), name))
         if not 1 <= self.samples <= MAX_SAMPLES:
             raise InputError(f"samples: must lie in 1..{MAX_SAMPLES}")
         if not 0 <= self.count <= self.samples:
@@ -83,19 +82,9 @@ class Sampled:
 
         Raises InputError where that is no integer, at least 1.
         """
-        if _integer(number, "number of statements") < 1:
+        if as_integer(number, "number of statements") < 1:
             raise InputError("number of statements: must be at least 1")
         return Sampled(self.count, self.samples, self.failure_prob / number)
-
-
-def _integer(value: object, name: str) -> int:
-    try:
-        number = index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise InputError(f"{name}: must be an integer") from None
-    if isinstance(value, bool):
-        raise InputError(f"{name}: must be an integer")
-    return number
 
 
 @dataclass(frozen=True, slots=True)

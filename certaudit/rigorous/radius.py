@@ -133,9 +133,8 @@ def tight_radius(
 
     Arguments as in kl_radius. At equality p = F^-1(r) the radius holds for two values and a
     deterministic base classifier; for more values it does not, and the inequality is strict. Never
-    below the KL radius. Never errs
-    upward; beyond MAX_RADIUS = 1,000,000 thresholds are not decided, and the larger of that
-    and the KL radius is returned.
+    below the KL radius. Never errs upward; beyond MAX_RADIUS = 1,000,000 thresholds are not
+    decided, and the larger of that and the KL radius is returned.
 
     Raises InputError and Undecided as kl_radius does, and Undecided at a tie p = F^-1(r) of a
     rational with too many digits to be computed (r above some thousands).
@@ -233,9 +232,9 @@ def generic_kl_radius(
 ) -> int:
     """Return the radius of the generic bound (3) for product measures: the largest r, r D < f(p).
 
-    D is the KL divergence of one changed coordinate, or an enclosure of it, f(p) =
-    -1/2 ln(4p(1-p)).
-    Strictly below, since at equality (3) is false in general. 0 for p <= 1/2.
+    D is the KL divergence of one changed coordinate in nats, or an enclosure of it (its upper end
+    counts); f(p) = -1/2 ln(4p(1-p)). Strictly below, since at equality (3) is false in general.
+    0 for p <= 1/2.
 
     Raises InputError for floats, D <= 0, p outside [0, 1), both or neither given.
 

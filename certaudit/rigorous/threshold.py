@@ -295,7 +295,7 @@ def _one_sided_error(law: Law, radius: int, bits: int) -> arb | None:
         ball = to_ball(law.rest) ** radius - arb(0.5)
         if ball < 0:
             return None
-        if ball > 0:
+        if ball > 0 and ball.rel_accuracy_bits() >= bits:
             return ball
     # ((V-2)/(V-1))^r = 1/2 for V = 3, r = 1 only: V - 2 and V - 1 have no common factor.
     if law.rest**radius == Fraction(1, 2):

@@ -111,14 +111,13 @@ def test_a_lookup_by_p_is_the_decision_for_that_float(p):
 
 
 def test_a_lookup_at_a_tie():
-    two, three = label_flip("1/4"), discrete("1/2", 3)
-    for noise, certified in ((two, 1), (three, 0)):
+    two, three = discrete("0.8"), discrete("1/2", 3)
+    for noise, tie, certified in ((two, 0.875, 1), (three, 0.75, 0)):
         table = Table(tuple(build_rows(noise, 5)), noise)
-        exact = threshold(noise, 1).exact()
-        if Fraction(float(exact)) == exact:
-            assert table.radius(p=float(exact)) == certified
-    nameless = Table(tuple(build_rows(two, 5)), None)
-    assert nameless.radius(p=float(threshold(two, 1).p_up())) in {0, 1}
+        assert threshold(noise, 1).exact() == Fraction(tie)
+        assert table.radius(p=tie) == certified == tight_radius(noise, p=Fraction(tie))
+        assert table.radius(p=math.nextafter(tie, 1)) == 1
+    assert Table(tuple(build_rows(two, 5)), None).radius(p=0.875) == 0
     assert Table(tuple(build_rows(three, 5)), None).radius(p=0.75) == 0
 
 
@@ -495,3 +494,20 @@ def test_what_is_no_regular_file_is_not_replaced(kind, tmp_path):
     with pytest.raises(InputError, match="not a regular file"):
         write_table(path, label_flip("0.1"), 3)
     assert target.read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("column", "side"), [("p_threshold", "unsafe"), ("log_error_threshold", "unsafe")]
+)
+def test_a_float64_column_that_stands_alone_is_checked(column, side, tmp_path):
+    """A column that was named and not looked at would let a wrong table pass."""
+    noise, path = label_flip("0.1"), tmp_path / "t.csv"
+    place = COLUMNS.index(column)
+    for wrong in (False, True):
+        cells = [row.cells()[place] for row in build_rows(noise, 9)]
+        if wrong:
+            cells[4] = cells[3]
+        path.write_text("r,x\n" + "".join(f"{r},{cell}\n" for r, cell in enumerate(cells)))
+        entries, _ = read_entries(path, {"radius": "r", column: "x"})
+        found = list(check_entries(noise, entries))
+        assert [(d.radius, d.side) for d in found] == ([(4, side)] if wrong else [])

@@ -1,0 +1,129 @@
+"""Accuracy curves: the share of points that are right and certified at a radius, as printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certaudit.auditing.effect import compared
+from certaudit.auditing.log import FileFinding, FileReport, Rows, Sink
+from certaudit.auditing.printed import FormatSurvey, parse_printed
+from certaudit.auditing.rows import correct_rows
+from certaudit.auditing.verdict import CAUSES, VERDICTS, Cause, Judged, Reason, Verdict
+from certaudit.claims import Chunk, Source
+from certaudit.errors import InputError
+from certaudit.exact import round_up
+from certaudit.fast.quantiles import quantiles
+from certaudit.findings import BEYOND_EVERY_OUTCOME, BITS, CURVE_ABOVE_LOG
+
+__all__ = ["Reached", "audit_curve"]
+
+
+@dataclass(slots=True)
+class Reached:
+    """The radii of the right rows of a log, claimed and proven; takes its rows as a Sink."""
+
+    rows: int = 0
+    _claimed: list[NDArray[np.float64]] = field(default_factory=list)
+    _proved: list[NDArray[np.float64]] = field(default_factory=list)
+
+    def __call__(self, rows: Rows) -> None:
+        """Take some rows."""
+        self.rows += len(rows.judged.verdict) + len(rows.chunk.malformed)
+        claimed, proved, _ = compared(rows.judged, correct_rows(rows.chunk))
+        self._claimed.append(claimed)
+        self._proved.append(proved)
+
+    def counts(self) -> tuple[Callable[[float], int], Callable[[float], int]]:
+        """Return two functions: how many rows reach a radius as claimed, and as proven."""
+        claimed, proved = (
+            np.sort(np.concatenate(parts)) for parts in (self._claimed, self._proved)
+        )
+
+        def reach(values: NDArray[np.float64], radius: float) -> int:
+            return len(values) - int(np.searchsorted(values, radius, side="left"))
+
+        return (lambda r: reach(claimed, r)), (lambda r: reach(proved, r))
+
+
+def audit_curve(source: Source, log: Reached | None, sink: Sink | None = None) -> FileReport:
+    """Return what was found in an accuracy curve, held against the log it was made from.
+
+    A point claims that at least so many rows are right and certified. Without the log only points
+    that no outcome of the sampling allows, or a curve that rises, can be decided.
+    """
+    report = FileReport(source.name, source.kind)
+    report.parameters = {name: str(stated.value) for name, stated in source.stated.items()}
+    survey = FormatSurvey()
+    for chunk in source.chunks():
+        survey.add(chunk.columns["accuracy"])
+    form = survey.format()
+    differs, first, before = 0, 0, Fraction(1)
+    known = log.counts() if log is not None and log.rows else None
+    limit = _limit(source)
+    for chunk in source.chunks():
+        judged = Judged.blank(len(chunk.lines))
+        columns = zip(chunk.columns["radius"], chunk.columns["accuracy"], strict=True)
+        for row, (radius_text, share_text) in enumerate(columns):
+            try:
+                radius, share = parse_printed(radius_text), parse_printed(share_text)
+            except InputError:
+                radius = share = None
+            if radius is None or share is None or radius < 0 or not 0 <= share <= 1:
+                judged.put(row, Verdict.MALFORMED, Reason.UNREADABLE)
+                continue
+            low, high = form.interval(share_text, share)
+            judged.claimed[row], judged.unit[row] = float(share), round_up(form.unit(share))
+            if share == 0:
+                judged.put(row, Verdict.CONFIRMED, Reason.PROVED)
+                judged.proved[row] = judged.excess[row] = 0.0
+            elif low > before:
+                judged.put(row, Verdict.REFUTED, Reason.CONTRADICTS_ITSELF, Cause.BEYOND_EVIDENCE)
+            elif limit is not None and radius > limit:
+                judged.put(row, Verdict.REFUTED, Reason.BEYOND_EVERY_OUTCOME, Cause.BEYOND_EVIDENCE)
+                judged.findings[row] |= np.uint64(BITS[BEYOND_EVERY_OUTCOME.code])
+            elif known is not None and log is not None:
+                claimed, proved = known[0](float(radius)), known[1](float(radius))
+                if not low <= Fraction(claimed, log.rows) <= high:
+                    differs += 1
+                    first = first or int(chunk.lines[row])
+                    judged.findings[row] |= np.uint64(BITS[CURVE_ABOVE_LOG.code])
+                judged.proved[row] = proved / log.rows
+                if share <= Fraction(proved, log.rows):
+                    judged.put(row, Verdict.CONFIRMED, Reason.PROVED)
+                    judged.excess[row] = 0.0
+                else:
+                    judged.put(row, Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED)
+                    judged.cause[row] = Cause.BEYOND_EVIDENCE.code
+                    judged.excess[row] = round_up(share - Fraction(proved, log.rows))
+            before = min(before, high)
+        _count(report, chunk, judged)
+        if sink is not None:
+            sink(Rows(source, chunk, judged))
+    if differs:
+        text = f"{differs} points are not the share of rows of the log beside it"
+        report.findings.append(FileFinding(CURVE_ABOVE_LOG, differs, first, text))
+    return report
+
+
+def _limit(source: Source) -> Fraction | None:
+    """Return a radius that no outcome reaches, where sigma and the sampling are stated."""
+    stated = source.stated
+    if not {"sigma", "samples", "failure_prob"} <= set(stated):
+        return None
+    sigma, chance = (Fraction(stated[name].value) for name in ("sigma", "failure_prob"))
+    samples = int(stated["samples"].value)
+    return sigma * Fraction(quantiles(samples, chance).radius(samples)[1])
+
+
+def _count(report: FileReport, chunk: Chunk, judged: Judged) -> None:
+    for verdict in VERDICTS:
+        report.verdicts[verdict.value] += int(judged.is_(verdict).sum())
+    for cause in CAUSES:
+        if cause.value:
+            report.causes[cause.value] += int((judged.cause == cause.code).sum())
+    report.verdicts[Verdict.MALFORMED.value] += len(chunk.malformed)

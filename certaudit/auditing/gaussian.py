@@ -1,0 +1,575 @@
+"""Verdicts on claims under Gaussian noise: printed radii and bounds against all counts behind them.
+
+A printed number stands for every number that prints so. Which counts give one of these is decided
+exactly; what every one of them proves is what the claim is held against.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from certaudit.auditing.printed import Format, parse_printed
+from certaudit.auditing.verdict import Cause, Judged, Reason, Verdict
+from certaudit.claims import Chunk
+from certaudit.errors import InputError, Undecided
+from certaudit.exact import round_down, round_up
+from certaudit.fast.quantiles import Quantiles, quantiles
+from certaudit.findings import (
+    BEYOND_EVERY_OUTCOME,
+    BITS,
+    COUNT_IMPOSSIBLE,
+    GUARANTEE_NOT_DECIDED,
+    INFINITE_RADIUS,
+    NEGATIVE_RADIUS,
+    P_OVERSTATED,
+    P_SATURATED,
+    P_UPPER_UNDERSTATED,
+    RADIUS_EXCEEDS_GUARANTEE,
+    RADIUS_NOT_ATTAINABLE,
+    RADIUS_ROUNDED_UP,
+    RADIUS_ZERO,
+    UNDER_CLAIM,
+    VOTE_NOT_WON,
+    Kind,
+)
+from certaudit.noise import Gaussian
+from certaudit.rigorous.radius import certified, gaussian_radius
+
+__all__ = ["KEY_COLUMNS", "GaussianJudge", "Key", "Outcome", "Scale", "Setting"]
+
+KEY_COLUMNS = ("radius", "p_lower", "p_upper", "count", "samples")
+"""The columns of the fields of a Key."""
+_MOST = 1 << 20
+"""Outcomes that are kept, so that equal rows are judged once."""
+_ROOT_BITS = 256
+_UNIT_NOISE = Gaussian(Fraction(1))
+_SATURATED = 1 - Fraction(1, 1 << 54)
+_RANK = {Verdict.REFUTED: 0, Verdict.UNSUPPORTED: 1, Verdict.INCONCLUSIVE: 2, Verdict.CONFIRMED: 3}
+
+
+class Key(NamedTuple):
+    """The texts of a row that its verdict rests on; "" where there is none."""
+
+    radius: str = ""
+    p_lower: str = ""
+    p_upper: str = ""
+    votes: str = ""
+    samples: str = ""
+
+
+class Outcome(NamedTuple):
+    """A verdict on one row; the fields are those of Judged."""
+
+    verdict: Verdict
+    reason: Reason
+    cause: Cause = Cause.NONE
+    findings: int = 0
+    claimed: float = math.nan
+    proved: float = math.nan
+    excess: float = math.nan
+    unit: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How far the noise reaches: the radius of a share p is sigma Phi^-1(p) / sqrt(dimension).
+
+    `dimension` is 1 for l2 radii; an l-infinity radius is the l2 radius over the root of the
+    dimension.
+    """
+
+    sigma: Fraction
+    dimension: int = 1
+
+    def targets(self, radius: Fraction) -> tuple[Fraction, Fraction]:
+        """Return rationals around radius sqrt(dimension) / sigma; equal where it is rational."""
+        low, high = self._root()
+        first, second = radius * low / self.sigma, radius * high / self.sigma
+        return (first, second) if radius >= 0 else (second, first)
+
+    def radius_down(self, quantile: float) -> Fraction:
+        """Return a rational that is at most sigma quantile / sqrt(dimension)."""
+        low, high = self._root()
+        return Fraction(quantile) * self.sigma / (high if quantile >= 0 else low)
+
+    def _root(self) -> tuple[Fraction, Fraction]:
+        whole = math.isqrt(self.dimension)
+        if whole * whole == self.dimension:
+            return Fraction(whole), Fraction(whole)
+        root = math.isqrt(self.dimension << (2 * _ROOT_BITS))
+        return Fraction(root, 1 << _ROOT_BITS), Fraction(root + 1, 1 << _ROOT_BITS)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the rows of a file are judged by.
+
+    `scale` is None where the noise or its size is not known, `decided` says whether it is one
+    whose radii are decided at all. `p_is_exact`: p_lower was written as a bound, not rounded.
+    """
+
+    formats: Mapping[str, Format]
+    scale: Scale | None = None
+    samples: int | None = None
+    failure_prob: Fraction | None = None
+    sides: int = 1
+    decided: bool = True
+    p_is_exact: bool = False
+
+    @cached_property
+    def level(self) -> Fraction | None:
+        """The failure probability of the lower bound by itself."""
+        return None if self.failure_prob is None else self.failure_prob / self.sides
+
+    def quantiles(self, samples: int | None) -> Quantiles | None:
+        """Return what counts prove, None where samples or failure probability are not known."""
+        n = samples if samples is not None else self.samples
+        return None if n is None or self.level is None else quantiles(n, self.level)
+
+
+class _Counts(NamedTuple):
+    """The counts from `least` to `most` that a row may come from; none where most < least."""
+
+    least: int
+    most: int
+
+
+class GaussianJudge:
+    """Judges rows by one setting; equal rows once."""
+
+    def __init__(self, setting: Setting, *, contradicted: bool = False) -> None:
+        """Take a setting; `contradicted` says that other parameters explain all rows."""
+        self.setting = setting
+        self._impossible = Cause.WRONG_PARAMETERS if contradicted else Cause.BEYOND_EVIDENCE
+        self._outcomes: dict[Key, int] = {}
+        self._known: list[Outcome] = []
+        self._table: Judged | None = None
+
+    # Rows ------------------------------------------------------------------------------------
+
+    def judge(self, chunk: Chunk) -> Judged:
+        """Return verdicts on the rows of a chunk, abstentions judged like other rows."""
+        rows = len(chunk.lines)
+        blank = [""] * rows
+        keys = list(map(Key, *(chunk.columns.get(name, blank) for name in KEY_COLUMNS)))
+        if len(self._known) > _MOST:
+            self._outcomes.clear()
+            self._known.clear()
+        before = len(self._known)
+        new = [key for key in dict.fromkeys(keys) if key not in self._outcomes]
+        self.prepare(new)
+        for key in new:
+            self._outcomes[key] = len(self._known)
+            self._known.append(self.outcome(key))
+        if self._table is None or before != len(self._known):
+            self._table = _table(self._known)
+        places = np.fromiter((self._outcomes[key] for key in keys), np.int64, rows)
+        table = self._table
+        return Judged(*(getattr(table, name)[places] for name in Judged.__slots__))
+
+    def prepare(self, keys: Iterable[Key]) -> None:
+        """Find the counts behind many printed radii at once; faster than one by one."""
+        setting = self.setting
+        found = setting.quantiles(None)
+        if found is None:
+            return
+        targets: set[Fraction] = set()
+        shares: set[Fraction] = set()
+        for key in keys:
+            if key.samples:
+                continue
+            with suppress(InputError):
+                if key.p_lower and not key.votes:
+                    shares.update(self._share_interval("p_lower", key.p_lower))
+                if key.p_upper and not key.votes:
+                    low, high = self._share_interval("p_upper", key.p_upper)
+                    shares.update((1 - low, 1 - high))
+                value = parse_printed(key.radius) if key.radius else None
+                if value is not None and value >= 0 and setting.scale is not None:
+                    low, high = setting.formats["radius"].interval(key.radius, value)
+                    for radius in (low, value, high):
+                        targets.update(setting.scale.targets(radius))
+        found.firsts(list(targets))
+        found.first_shares([share for share in shares if 0 < share < 1])
+
+    # One row ---------------------------------------------------------------------------------
+
+    def outcome(self, key: Key) -> Outcome:
+        """Return the verdict on a row, from what it says alone. Never raises."""
+        try:
+            return self._outcome(key)
+        except InputError:
+            return Outcome(Verdict.MALFORMED, Reason.UNREADABLE)
+        except Undecided:
+            return Outcome(Verdict.INCONCLUSIVE, Reason.LIMIT)
+
+    def _outcome(self, key: Key) -> Outcome:
+        samples = _whole(key.samples) if key.samples else None
+        count = _whole(key.votes) if key.votes else None
+        if key.radius:
+            radius = parse_printed(key.radius)
+            if radius is None:
+                sign = key.radius.startswith("-")
+                kind = NEGATIVE_RADIUS if sign else INFINITE_RADIUS
+                if sign:
+                    return Outcome(Verdict.MALFORMED, Reason.UNREADABLE, findings=_bit(kind))
+                return Outcome(
+                    Verdict.REFUTED, Reason.BEYOND_EVERY_OUTCOME, Cause.BEYOND_EVIDENCE, _bit(kind),
+                    claimed=math.inf, excess=math.inf,
+                )  # fmt: skip
+            if radius < 0:
+                return Outcome(Verdict.MALFORMED, Reason.UNREADABLE, findings=_bit(NEGATIVE_RADIUS))
+        if samples is not None and samples < 1:
+            return self._wrong_count(key)
+        found = self.setting.quantiles(samples)
+        if count is not None and found is not None and not 0 <= count <= found.samples:
+            return self._wrong_count(key)
+        if found is None:
+            return self._without_votes(key)
+        return self._with_votes(key, found, count)
+
+    def _wrong_count(self, key: Key) -> Outcome:
+        return self._measured(
+            key, Outcome(Verdict.UNSUPPORTED, Reason.IMPOSSIBLE, Cause.BEYOND_EVIDENCE,
+                         _bit(COUNT_IMPOSSIBLE)),
+        )  # fmt: skip
+
+    def _with_votes(self, key: Key, found: Quantiles, count: int | None) -> Outcome:
+        """Judge a row whose numbers come from votes of known samples and failure probability."""
+        stated = self._counts(key, found, count)
+        if stated.most < stated.least:
+            return self._measured(
+                key, Outcome(Verdict.UNSUPPORTED, Reason.NOT_ATTAINABLE, self._impossible,
+                             _bit(RADIUS_NOT_ATTAINABLE)),
+            )  # fmt: skip
+        outcomes = [
+            self._share_outcome(text, found, stated, upper=upper)
+            for text, upper in ((key.p_lower, False), (key.p_upper, True))
+            if text
+        ]
+        if key.radius:
+            outcomes.append(self._radius_outcome(key, found, stated, count))
+        return _worst(outcomes)
+
+    def _counts(self, key: Key, found: Quantiles, count: int | None) -> _Counts:
+        """Return the counts that the columns other than the radius allow."""
+        if count is not None:
+            return _Counts(count, count)
+        least, most = 0, found.samples
+        if key.p_lower:
+            low, high = self._share_interval("p_lower", key.p_lower)
+            least, most = _least(found, low), _least(found, high) - 1
+        if key.p_upper:
+            low, high = self._share_interval("p_upper", key.p_upper)
+            n = found.samples
+            least = max(least, n - (_least(found, 1 - low) - 1))
+            most = min(most, n - _least(found, 1 - high))
+        return _Counts(least, most)
+
+    def _share_interval(self, name: str, text: str) -> tuple[Fraction, Fraction]:
+        return self.setting.formats[name].interval(text, _share(text))
+
+    def _radius_outcome(
+        self, key: Key, found: Quantiles, stated: _Counts, count: int | None
+    ) -> Outcome:
+        """Judge a printed radius by the counts behind it."""
+        setting, text = self.setting, key.radius
+        radius = parse_printed(text)
+        assert radius is not None  # noqa: S101  (infinities ended before)
+        form = setting.formats["radius"]
+        unit = round_up(form.unit(radius))
+        zero = 0 if radius else _bit(RADIUS_ZERO)
+        claimed = _nearest(radius)
+        if not setting.decided:
+            bits = _bit(GUARANTEE_NOT_DECIDED)
+            reason = Reason.NOT_DECIDED_HERE
+            return Outcome(Verdict.INCONCLUSIVE, reason, findings=bits, claimed=claimed, unit=unit)
+        if setting.scale is None:
+            return Outcome(Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE, claimed=claimed, unit=unit)
+        low, _ = form.interval(text, radius)
+        from_low = found.first(setting.scale.targets(low)[0])
+        if from_low > found.samples:
+            cause = self._impossible
+            return self._above(
+                Verdict.REFUTED, Reason.BEYOND_EVERY_OUTCOME, cause, zero,
+                BEYOND_EVERY_OUTCOME, radius, unit, found, found.samples,
+            )  # fmt: skip
+        wins = found.first(Fraction(0))
+        proved_by = [found.first(target) for target in setting.scale.targets(radius)]
+        counts = self._consistent(key, radius, found, stated)
+        known = count is not None or bool(key.p_lower) or bool(key.p_upper)
+        printed = counts.least <= counts.most
+        if not printed:
+            if not known:
+                return self._above(
+                    Verdict.UNSUPPORTED, Reason.NOT_ATTAINABLE, self._impossible, zero,
+                    RADIUS_NOT_ATTAINABLE, radius, unit, found, from_low - 1,
+                )  # fmt: skip
+            counts = stated
+        if counts.least >= max(*proved_by, wins):
+            # One more printed unit would hold as well.
+            more = setting.scale.targets(radius + form.unit(radius))[1]
+            under = known and form.unit(radius) > 0 and found.reaches(counts.least, more)
+            return Outcome(
+                Verdict.CONFIRMED, Reason.PROVED, Cause.NONE,
+                zero | (_bit(UNDER_CLAIM) if under else 0), claimed,
+                self._radius_of(found, counts.least), 0.0, unit,
+            )  # fmt: skip
+        if counts.most < max(min(proved_by), wins):
+            if counts.most < wins:
+                return self._above(
+                    Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED, Cause.BEYOND_EVIDENCE, zero,
+                    VOTE_NOT_WON, radius, unit, found, counts.least,
+                )  # fmt: skip
+            if not printed:
+                return self._above(
+                    Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED, Cause.BEYOND_EVIDENCE, zero,
+                    RADIUS_EXCEEDS_GUARANTEE, radius, unit, found, counts.least,
+                )  # fmt: skip
+            exactly = form.kind == "float64"
+            cause = Cause.FLOAT_NOISE if exactly else Cause.PRINTED_ROUNDING
+            return self._above(
+                Verdict.UNSUPPORTED, Reason.NO_COUNT_PROVES, cause, zero,
+                RADIUS_EXCEEDS_GUARANTEE if exactly else RADIUS_ROUNDED_UP,
+                radius, unit, found, counts.least,
+            )  # fmt: skip
+        return self._above(
+            Verdict.INCONCLUSIVE, Reason.SOME_COUNTS_PROVE, Cause.PRINTED_ROUNDING, zero, None,
+            radius, unit, found, counts.least,
+        )  # fmt: skip
+
+    def _consistent(self, key: Key, radius: Fraction, found: Quantiles, stated: _Counts) -> _Counts:
+        """Return which of some counts have a radius that prints as the row's, and win the vote."""
+        assert self.setting.scale is not None  # noqa: S101  (callers ask for one)
+        low, high = self.setting.formats["radius"].interval(key.radius, radius)
+        targets = self.setting.scale.targets
+        least = max(found.first(targets(low)[0]), found.first(Fraction(0)), stated.least)
+        return _Counts(least, min(found.first(targets(high)[1]) - 1, stated.most))
+
+    def _above(
+        self, verdict: Verdict, reason: Reason, cause: Cause, bits: int, kind: Kind | None,
+        radius: Fraction, unit: float, found: Quantiles, count: int,
+    ) -> Outcome:  # fmt: skip
+        """Return what is said of a radius of which `count` votes prove less."""
+        bits |= _bit(kind) if kind else 0
+        least = self._radius_of(found, count)
+        gone = verdict is Verdict.REFUTED or reason is Reason.NOT_ATTAINABLE
+        excess = round_up(radius - Fraction(max(least, 0.0)))
+        proved = math.nan if gone else least
+        return Outcome(verdict, reason, cause, bits, _nearest(radius), proved, excess, unit)
+
+    def _radius_of(self, found: Quantiles, count: int) -> float:
+        """Return what `count` votes prove as a radius, rounded down; 0 where nothing."""
+        quantile = found.radius(count)[0]
+        if quantile <= 0 or self.setting.scale is None:
+            return 0.0
+        return max(0.0, round_down(self.setting.scale.radius_down(quantile)))
+
+    def _share_outcome(
+        self, text: str, found: Quantiles, counts: _Counts, *, upper: bool
+    ) -> Outcome:
+        """Judge a printed bound on the share by the counts behind it."""
+        name = "p_upper" if upper else "p_lower"
+        form, bound = self.setting.formats[name], _share(text)
+        kind = P_UPPER_UNDERSTATED if upper else P_OVERSTATED
+        low, high = counts
+        if upper:
+            # The upper bound of k votes is 1 - the lower bound of the n - k others.
+            bound, low, high = 1 - bound, found.samples - high, found.samples - low
+        bits = _bit(P_SATURATED) if bound == 1 else 0
+        unit, claimed = round_up(form.unit(_share(text))), _nearest(_share(text))
+
+        def holds(count: int) -> bool:
+            return bound <= 0 or (bound < 1 and found.proves(count, bound))
+
+        least = found.share(low)[0]
+        proved = round_up(1 - least) if upper else round_down(least)
+        if holds(low):
+            return Outcome(
+                Verdict.CONFIRMED, Reason.PROVED, Cause.NONE, bits, claimed, proved, 0.0, unit
+            )
+        excess = round_up(bound - least)
+        if holds(high):
+            return Outcome(
+                Verdict.INCONCLUSIVE, Reason.SOME_COUNTS_PROVE, Cause.PRINTED_ROUNDING, bits,
+                claimed, proved, excess, unit,
+            )  # fmt: skip
+        bits |= _bit(kind)
+        near, far = form.interval(text, _share(text))
+        printed = found.share(high)[1] >= (1 - far if upper else near)
+        if not printed:
+            cause, reason = Cause.BEYOND_EVIDENCE, Reason.LESS_IS_PROVED
+        elif form.kind == "float64":
+            cause, reason = Cause.FLOAT_NOISE, Reason.NO_COUNT_PROVES
+        else:
+            cause, reason = Cause.PRINTED_ROUNDING, Reason.NO_COUNT_PROVES
+        return Outcome(Verdict.UNSUPPORTED, reason, cause, bits, claimed, proved, excess, unit)
+
+    def _without_votes(self, key: Key) -> Outcome:
+        """Judge a radius by a bound on the share that nothing else is known of."""
+        setting = self.setting
+        if not key.radius:
+            return Outcome(Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE)
+        form = setting.formats["radius"]
+        radius = parse_printed(key.radius)
+        assert radius is not None  # noqa: S101  (infinities ended before)
+        claimed, unit = _nearest(radius), round_up(form.unit(radius))
+        if not setting.decided:
+            bits = _bit(GUARANTEE_NOT_DECIDED)
+            reason = Reason.NOT_DECIDED_HERE
+            return Outcome(Verdict.INCONCLUSIVE, reason, findings=bits, claimed=claimed, unit=unit)
+        if not key.p_lower or setting.scale is None:
+            return Outcome(Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE, claimed=claimed, unit=unit)
+        share = _share(key.p_lower)
+        low, high = (
+            (share, share)
+            if setting.p_is_exact
+            else setting.formats["p_lower"].interval(key.p_lower, share)
+        )
+        bits = 0 if radius else _bit(RADIUS_ZERO)
+        if share == 1:
+            low = high = _SATURATED
+            bits |= _bit(P_SATURATED)
+        below, above = setting.scale.targets(radius)
+        proved = _radius_of_share(setting.scale, low)
+        if _certified(above, low):
+            return Outcome(
+                Verdict.CONFIRMED, Reason.PROVED, Cause.NONE, bits, claimed, proved, 0.0, unit
+            )
+        excess = round_up(radius - Fraction(proved))
+        if _certified(below, high):
+            return Outcome(
+                Verdict.INCONCLUSIVE, Reason.SOME_COUNTS_PROVE, Cause.PRINTED_ROUNDING, bits,
+                claimed, proved, excess, unit,
+            )  # fmt: skip
+        least = setting.scale.targets(max(Fraction(0), form.interval(key.radius, radius)[0]))[0]
+        cause = Cause.BEYOND_EVIDENCE
+        if _certified(least, high):
+            cause = Cause.FLOAT_NOISE if form.kind == "float64" else Cause.PRINTED_ROUNDING
+        kind = RADIUS_EXCEEDS_GUARANTEE if high > Fraction(1, 2) else VOTE_NOT_WON
+        return Outcome(
+            Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED, cause, bits | _bit(kind),
+            claimed, proved, excess, unit,
+        )  # fmt: skip
+
+    def _measured(self, key: Key, outcome: Outcome) -> Outcome:
+        """Add the claim itself to an outcome that needed no comparison."""
+        text = key.radius or key.p_lower
+        value = parse_printed(text) if text else None
+        return outcome if value is None else outcome._replace(claimed=_nearest(value))
+
+    # Parameters ------------------------------------------------------------------------------
+
+    def explains(self, key: Key) -> bool:
+        """Return whether some count gives numbers that print as those of a row.
+
+        Rows that cannot be read are passed over, they say nothing of the parameters; so are limits.
+        """
+        setting = self.setting
+        try:
+            samples = _whole(key.samples) if key.samples else None
+            found = setting.quantiles(samples)
+            if found is None:
+                return False
+            votes = _whole(key.votes) if key.votes else None
+            if votes is not None and not 0 <= votes <= found.samples:
+                return False
+            counts = self._counts(key, found, votes)
+            if key.radius and setting.decided:
+                radius = parse_printed(key.radius)
+                if radius is None or radius < 0:
+                    return True
+                counts = self._consistent(key, radius, found, counts)
+        except (InputError, Undecided):
+            return True
+        return counts.least <= counts.most
+
+
+def _table(outcomes: list[Outcome]) -> Judged:
+    columns = zip(*outcomes, strict=True)
+    verdict, reason, cause, bits, claimed, proved, excess, unit = columns
+    return Judged(
+        np.array([word.code for word in verdict], np.uint8),
+        np.array([word.code for word in cause], np.uint8),
+        np.array([word.code for word in reason], np.uint8),
+        np.array(bits, np.uint64),
+        np.array(claimed),
+        np.array(proved),
+        np.array(excess),
+        np.array(unit),
+    )
+
+
+def _worst(outcomes: list[Outcome]) -> Outcome:
+    """Return the worst of a row's outcomes, the radius's numbers, and all findings."""
+    if not outcomes:
+        return Outcome(Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE)
+    worst = min(outcomes, key=lambda outcome: _RANK[outcome.verdict])
+    bits = 0
+    for outcome in outcomes:
+        bits |= outcome.findings
+    return worst._replace(findings=bits)
+
+
+def _least(found: Quantiles, share: Fraction) -> int:
+    """Return the least count whose lower bound is at least a share; samples + 1 for 1 and more."""
+    if share <= 0:
+        return 0
+    return found.samples + 1 if share >= 1 else found.first_shares([share])[0]
+
+
+def _share(text: str) -> Fraction:
+    """Return a printed share.
+
+    Raises InputError where it is no number in [0, 1].
+    """
+    value = parse_printed(text)
+    if value is None or not 0 <= value <= 1:
+        raise InputError("a share lies in [0, 1]")
+    return value
+
+
+def _whole(text: str) -> int:
+    """Return a printed integer.
+
+    Raises InputError for anything else.
+    """
+    value = parse_printed(text)
+    if value is None or value.denominator != 1:
+        raise InputError("a count is an integer")
+    return int(value)
+
+
+def _certified(target: Fraction, share: Fraction) -> bool:
+    """Return whether a share proves a radius of `target` times sigma."""
+    if share >= 1:
+        return True
+    return share > 0 and certified(_UNIT_NOISE, max(target, Fraction(0)), p=share)
+
+
+def _radius_of_share(scale: Scale, share: Fraction) -> float:
+    """Return the radius that a share proves, rounded down; 0 for shares up to 1/2."""
+    if share <= Fraction(1, 2):
+        return 0.0
+    quantile = round_down(gaussian_radius(_UNIT_NOISE, p=min(share, _SATURATED)).lower)
+    return max(0.0, round_down(scale.radius_down(quantile)))
+
+
+def _nearest(value: Fraction) -> float:
+    """Return the float64 nearest to a number, infinite beyond their range."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _bit(kind: Kind) -> int:
+    return BITS[kind.code]

@@ -1,0 +1,296 @@
+"""Audits of files, folders and data frames: `certaudit audit`, and `audit` in Python."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from certaudit.auditing.curve import Reached, audit_curve
+from certaudit.auditing.log import FileFinding, FileReport, Options, Rows, Sink, audit_source
+from certaudit.auditing.parameters import Candidates
+from certaudit.auditing.verdict import CAUSES, REASONS, VERDICTS, Verdict
+from certaudit.claims import PARAMETERS, Source, Stated, Value
+from certaudit.errors import InputError
+from certaudit.exact import Number, as_integer, as_rational
+from certaudit.findings import BITS, STOPPED_EARLY
+from certaudit.io.claims import Skipped, frame_source, sources
+
+__all__ = ["Report", "audit", "audit_sources", "claim_objects", "make_options"]
+
+_WORDS = ("noise", "norm", "guarantee", "vote", "selection", "rounding")
+_WHOLE = ("classes", "values", "samples", "sides", "dimension", "training_labels")
+
+
+@dataclass(slots=True)
+class Report:
+    """What an audit found: a report for each file, and what was skipped.
+
+    `claims` has an object for each row, if they were asked for.
+    """
+
+    files: list[FileReport] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    claims: list[dict[str, object]] = field(default_factory=list)
+
+    @property
+    def verdicts(self) -> Counter[str]:
+        """How many rows have each verdict."""
+        return sum((file.verdicts for file in self.files), Counter())
+
+    def summary(self) -> dict[str, object]:
+        """Return the totals as plain JSON values."""
+        verdicts = self.verdicts
+        causes: Counter[str] = sum((file.causes for file in self.files), Counter())
+        return {
+            "files": len(self.files),
+            "skipped": len(self.skipped),
+            "claims": sum(file.claims for file in self.files),
+            **{verdict.value: verdicts[verdict.value] for verdict in VERDICTS},
+            "by_cause": {c.value: causes[c.value] for c in CAUSES if causes[c.value]},
+            "accuracy": self._accuracy(),
+        }
+
+    def _accuracy(self) -> dict[str, object]:
+        effects = [file.effect for file in self.files if file.effect.rows]
+        worst = max(effects, key=lambda e: Fraction(e.accuracy_drop(), e.rows), default=None)
+        return {
+            "overclaimed": sum(effect.overclaimed for effect in effects),
+            "right": sum(effect.right for effect in effects),
+            "rows": sum(effect.rows for effect in effects),
+            "largest_excess": max((e.largest_excess for e in effects), default=0.0),
+            "largest_drop": None
+            if worst is None
+            else {"rows": worst.accuracy_drop(), "of": worst.rows},
+        }
+
+    def as_json(self) -> dict[str, object]:
+        """Return the whole report as plain JSON values."""
+        return {
+            "summary": self.summary(),
+            "findings": [f.as_json(file.name) for file in self.files for f in file.findings],
+            "files": [file.as_json() for file in self.files],
+            "skipped": [{"file": skipped.name, "why": skipped.why} for skipped in self.skipped],
+            "claims": self.claims,
+        }
+
+
+def make_options(
+    *, more_samples: Sequence[int] = (), more_failure_probs: Sequence[Number] = (), **stated: object
+) -> Options:
+    """Return options from parameters as people write them: exact numbers as text, words.
+
+    `stated` are PARAMETERS; None is not stated. Raises InputError for a value outside its domain.
+    """
+    found: dict[str, Stated] = {}
+    for name, value in stated.items():
+        if value is None:
+            continue
+        if name not in PARAMETERS:
+            raise InputError(f"{name}: no such parameter")
+        found[name] = Stated(_value(name, value), "option")
+    chances = [as_rational(value, "failure_prob") for value in more_failure_probs]
+    for chance in chances:
+        _check("failure_prob", chance)
+    sizes = [as_integer(value, "samples") for value in more_samples]
+    for size in sizes:
+        _check("samples", size)
+    return Options(found, Candidates().with_more(sizes, chances))
+
+
+def _value(name: str, value: object) -> Value:
+    if name in _WORDS:
+        return str(value)
+    number = as_rational(value, name)
+    if name in _WHOLE:
+        if number.denominator != 1:
+            raise InputError(f"{name}: must be an integer")
+        number = Fraction(number)
+    _check(name, number)
+    return int(number) if name in _WHOLE else number
+
+
+def _check(name: str, value: Fraction | int) -> None:
+    if name in ("failure_prob", "q", "alpha"):
+        if not 0 <= value <= 1 or (name == "failure_prob" and value in (0, 1)):
+            raise InputError(f"{name}: must lie strictly between 0 and 1")
+    elif value <= 0:
+        raise InputError(f"{name}: must be positive")
+    elif name == "samples" and value > 10**9:
+        raise InputError("samples: at most 1000000000 are decided")
+    elif name == "sides" and value not in (1, 2):
+        raise InputError("sides: 1 or 2")
+
+
+def audit(
+    claims: object,
+    *,
+    columns: Mapping[str, str] | None = None,
+    profile: str = "auto",
+    keep_claims: bool = True,
+    more_samples: Sequence[int] = (),
+    more_failure_probs: Sequence[Number] = (),
+    **stated: object,
+) -> Report:
+    """Return a verdict on every claim of a file, a folder or a data frame.
+
+    `claims` is a path, or a data frame (pandas, polars) or mapping of column names to values.
+    `columns` maps our column names to theirs ("radius": "r"). What files do not state can be stated
+    here: sigma, samples, failure_prob, sides, norm, dimension, q, classes, alpha, values,
+    guarantee, training_labels, vote, selection, rounding; exact numbers as text ("0.25").
+    `more_samples`, `more_failure_probs` are tried too where the parameters are inferred.
+
+    Raises InputError for what cannot be read, never for a single row.
+    """
+    options = make_options(
+        more_samples=more_samples, more_failure_probs=more_failure_probs, **stated
+    )
+    if isinstance(claims, str | Path):
+        found: Iterator[Source | Skipped] = sources(Path(claims), columns=columns, profile=profile)
+    else:
+        found = iter([frame_source(claims, columns=columns)])
+    kept: list[dict[str, object]] = []
+    sink = (lambda rows: kept.extend(claim_objects(rows))) if keep_claims else None
+    report = audit_sources(found, options, sink)
+    report.claims = kept
+    return report
+
+
+def audit_sources(
+    found: Iterator[Source | Skipped],
+    options: Options,
+    sink: Sink | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Audit sources one after the other, curves after the logs they may have been made from."""
+    report = Report()
+    readable: list[Source] = []
+    for item in found:
+        if isinstance(item, Skipped):
+            report.skipped.append(item)
+        else:
+            readable.append(item)
+    curves = {_log_name(s.name) for s in readable if s.kind == "curve"}
+    reached: dict[str, Reached] = {}
+    readable.sort(key=lambda source: source.kind == "curve")
+    for done, source in enumerate(readable):
+        if progress is not None:
+            progress(done, len(readable))
+        if source.kind == "curve":
+            stated = {**source.stated, **options.stated}
+            curve = replace(source, stated=stated)
+            log = reached.get(_log_name(source.name))
+            report.files.append(audit_curve(curve, log, sink))
+            continue
+        if source.name in curves:
+            reached[source.name] = Reached()
+        taking = _both(sink, reached.get(source.name))
+        report.files.append(audit_source(source, options, taking))
+    _stopped_early(report.files)
+    return report
+
+
+def _both(first: Sink | None, second: Sink | None) -> Sink | None:
+    if first is None or second is None:
+        return first or second
+
+    def both(rows: Rows) -> None:
+        first(rows)
+        second(rows)
+
+    return both
+
+
+def _log_name(curve: str) -> str:
+    """Return the name that the log of a curve would have: the same without "_acc"."""
+    path = PurePosixPath(curve)
+    stem = path.name.removesuffix(path.suffix if path.suffix in (".csv", ".tsv", ".txt") else "")
+    return str(path.with_name(stem.removesuffix("_acc") or stem))
+
+
+def _stopped_early(files: list[FileReport]) -> None:
+    """Mark logs that end before others with the same step of indexes do."""
+    furthest: dict[int, int] = {}
+    for file in files:
+        if file.step is not None and file.last is not None and file.step > 0:
+            furthest[file.step] = max(furthest.get(file.step, 0), file.last)
+    for file in files:
+        if file.step is None or file.last is None:
+            continue
+        if file.last < (most := furthest.get(file.step, 0)):
+            text = f"ends at index {file.last}; others with step {file.step} go on to {most}"
+            file.findings.append(FileFinding(STOPPED_EARLY, 0, 0, text))
+
+
+def claim_objects(rows: Rows) -> Iterator[dict[str, object]]:
+    """Yield an object for each row, with plain JSON values; malformed rows after the others."""
+    chunk, judged = rows.chunk, rows.judged
+    columns = chunk.columns
+    names = [name for name in ("index", "label", "prediction") if name in columns]
+    texts = columns.get("radius") or columns.get("p_lower") or columns.get("accuracy")
+    proved_name = "proved_radius" if "radius" in columns else "proved"
+    claimed_name = "claimed_radius" if "radius" in columns else "claimed"
+    codes = list(BITS.items())
+    for row in range(len(chunk.lines)):
+        verdict = VERDICTS[judged.verdict[row]]
+        bits = int(judged.findings[row])
+        found: dict[str, object] = {"file": rows.source.name, "line": int(chunk.lines[row])}
+        found |= {name: _plain(columns[name][row]) for name in names}
+        found["verdict"] = verdict.value
+        if verdict is not Verdict.CONFIRMED:
+            found["reason"] = REASONS[judged.reason[row]].value
+            found["cause"] = CAUSES[judged.cause[row]].value or None
+        found["findings"] = [code for code, bit in codes if bits & bit] if bits else []
+        found[claimed_name] = _plain(texts[row]) if texts else None
+        found[proved_name] = _number(judged.proved[row])
+        if verdict not in (Verdict.CONFIRMED, Verdict.ABSTAINED, Verdict.MALFORMED):
+            found["excess"] = _excess(
+                float(judged.excess[row]), float(judged.unit[row]), judged, row
+            )
+        yield found
+    for line, why in chunk.malformed:
+        yield {
+            "file": rows.source.name,
+            "line": line,
+            "verdict": Verdict.MALFORMED.value,
+            "reason": why,
+            "cause": None,
+            "findings": [],
+        }
+
+
+def _excess(excess: float, unit: float, judged: Any, row: int) -> dict[str, object] | None:  # noqa: ANN401
+    import math
+
+    if not math.isfinite(excess):
+        return None
+    claimed = float(judged.claimed[row])
+    found: dict[str, object] = {"absolute": excess}
+    if unit:
+        found["printed_units"] = excess / unit
+    if math.isfinite(claimed) and claimed:
+        found["ulps"] = excess / math.ulp(claimed)
+    return found
+
+
+def _number(value: float) -> float | None:
+    import math
+
+    return float(value) if math.isfinite(value) else None
+
+
+def _plain(text: str) -> object:
+    """Return an integer where text is one, else a short text that no spreadsheet takes as formula."""
+    body = text.lstrip("-")
+    if len(text) <= 15 and body.isascii() and body.isdigit():
+        return int(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = None
+    if value is not None and value == value and abs(value) != float("inf") and "_" not in text:
+        return value if len(text) <= 24 else text[:40]
+    return text[:40]

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from certaudit.auditing.curve import Reached, audit_curve
 from certaudit.auditing.log import FileFinding, FileReport, Options, Rows, Sink, audit_source
+from certaudit.auditing.mend import mended
 from certaudit.auditing.parameters import Candidates
 from certaudit.auditing.verdict import CAUSES, REASONS, VERDICTS, Verdict
-from certaudit.claims import PARAMETERS, Source, Stated, Value
+from certaudit.claims import PARAMETERS, Source, Stated, parameter
 from certaudit.errors import InputError
-from certaudit.exact import Number, as_integer, as_rational
+from certaudit.exact import Number
 from certaudit.findings import BITS, STOPPED_EARLY
 from certaudit.io.claims import Skipped, frame_source, sources
 
 __all__ = ["Report", "audit", "audit_sources", "claim_objects", "make_options"]
 
-_WORDS = ("noise", "norm", "guarantee", "vote", "selection", "rounding")
-_WHOLE = ("classes", "values", "samples", "sides", "dimension", "training_labels")
+_COUNTED = ("radii", "votes")
+"""Kinds of files with a certified accuracy."""
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
 
 
 @dataclass(slots=True)
@@ -55,17 +58,24 @@ class Report:
         }
 
     def _accuracy(self) -> dict[str, object]:
-        effects = [file.effect for file in self.files if file.effect.rows]
-        worst = max(effects, key=lambda e: Fraction(e.accuracy_drop(), e.rows), default=None)
-        return {
-            "overclaimed": sum(effect.overclaimed for effect in effects),
+        files = [file for file in self.files if file.effect.rows and file.kind in _COUNTED]
+        effects = [file.effect for file in files]
+        found: dict[str, object] = {
             "right": sum(effect.right for effect in effects),
             "rows": sum(effect.rows for effect in effects),
-            "largest_excess": max((e.largest_excess for e in effects), default=0.0),
-            "largest_drop": None
-            if worst is None
-            else {"rows": worst.accuracy_drop(), "of": worst.rows},
+            "open": sum(effect.open for effect in effects),
+            "overclaimed": sum(effect.overclaimed for effect in effects),
         }
+        for name in ("grid_drop", "worst_drop"):
+            largest: tuple[Fraction, dict[str, object]] | None = None
+            for file in files:
+                effect = file.effect
+                lost = getattr(effect, name)()
+                share = Fraction(lost, effect.rows)
+                if largest is None or share > largest[0]:
+                    largest = share, {"rows": lost, "of": effect.rows, "file": file.name}
+            found[name] = None if largest is None else largest[1]
+        return found
 
     def as_json(self) -> dict[str, object]:
         """Return the whole report as plain JSON values."""
@@ -87,42 +97,13 @@ def make_options(
     """
     found: dict[str, Stated] = {}
     for name, value in stated.items():
-        if value is None:
-            continue
-        if name not in PARAMETERS:
-            raise InputError(f"{name}: no such parameter")
-        found[name] = Stated(_value(name, value), "option")
-    chances = [as_rational(value, "failure_prob") for value in more_failure_probs]
-    for chance in chances:
-        _check("failure_prob", chance)
-    sizes = [as_integer(value, "samples") for value in more_samples]
-    for size in sizes:
-        _check("samples", size)
+        if value is not None:
+            if name not in PARAMETERS:
+                raise InputError(f"{name}: no such parameter")
+            found[name] = Stated(parameter(name, value, ""), "option")
+    sizes = [int(parameter("samples", value, "")) for value in more_samples]
+    chances = [Fraction(parameter("failure_prob", value, "")) for value in more_failure_probs]
     return Options(found, Candidates().with_more(sizes, chances))
-
-
-def _value(name: str, value: object) -> Value:
-    if name in _WORDS:
-        return str(value)
-    number = as_rational(value, name)
-    if name in _WHOLE:
-        if number.denominator != 1:
-            raise InputError(f"{name}: must be an integer")
-        number = Fraction(number)
-    _check(name, number)
-    return int(number) if name in _WHOLE else number
-
-
-def _check(name: str, value: Fraction | int) -> None:
-    if name in ("failure_prob", "q", "alpha"):
-        if not 0 <= value <= 1 or (name == "failure_prob" and value in (0, 1)):
-            raise InputError(f"{name}: must lie strictly between 0 and 1")
-    elif value <= 0:
-        raise InputError(f"{name}: must be positive")
-    elif name == "samples" and value > 10**9:
-        raise InputError("samples: at most 1000000000 are decided")
-    elif name == "sides" and value not in (1, 2):
-        raise InputError("sides: 1 or 2")
 
 
 def audit(
@@ -245,10 +226,11 @@ def claim_objects(rows: Rows) -> Iterator[dict[str, object]]:
             found["cause"] = CAUSES[judged.cause[row]].value or None
         found["findings"] = [code for code, bit in codes if bits & bit] if bits else []
         found[claimed_name] = _plain(texts[row]) if texts else None
-        found[proved_name] = _number(judged.proved[row])
+        proved = float(judged.proved[row])
+        found[proved_name] = proved if math.isfinite(proved) else None
         if verdict not in (Verdict.CONFIRMED, Verdict.ABSTAINED, Verdict.MALFORMED):
             found["excess"] = _excess(
-                float(judged.excess[row]), float(judged.unit[row]), judged, row
+                float(judged.excess[row]), float(judged.unit[row]), float(judged.claimed[row])
             )
         yield found
     for line, why in chunk.malformed:
@@ -262,12 +244,9 @@ def claim_objects(rows: Rows) -> Iterator[dict[str, object]]:
         }
 
 
-def _excess(excess: float, unit: float, judged: Any, row: int) -> dict[str, object] | None:  # noqa: ANN401
-    import math
-
+def _excess(excess: float, unit: float, claimed: float) -> dict[str, object] | None:
     if not math.isfinite(excess):
         return None
-    claimed = float(judged.claimed[row])
     found: dict[str, object] = {"absolute": excess}
     if unit:
         found["printed_units"] = excess / unit
@@ -276,21 +255,60 @@ def _excess(excess: float, unit: float, judged: Any, row: int) -> dict[str, obje
     return found
 
 
-def _number(value: float) -> float | None:
-    import math
-
-    return float(value) if math.isfinite(value) else None
-
-
 def _plain(text: str) -> object:
-    """Return an integer where text is one, else a short text that no spreadsheet takes as formula."""
-    body = text.lstrip("-")
-    if len(text) <= 15 and body.isascii() and body.isdigit():
-        return int(text)
-    try:
+    """Return a number where a text is one that JSON keeps as it is, else the text, cut."""
+    if len(text) <= 24 and _NUMBER.fullmatch(text):
+        if len(text) <= 15 and text.lstrip("-").isdigit():
+            return int(text)
         value = float(text)
-    except ValueError:
-        value = None
-    if value is not None and value == value and abs(value) != float("inf") and "_" not in text:
-        return value if len(text) <= 24 else text[:40]
-    return text[:40]
+        if math.isfinite(value):
+            return value
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def fix_log(
+    path: Path,
+    output: Path,
+    options: Options,
+    *,
+    columns: Mapping[str, str] | None = None,
+    profile: str = "auto",
+) -> tuple[int, int]:
+    """Write a log again with what is proved, rounded down in its own format, and a manifest.
+
+    Rows of which nothing is proved become abstentions; rows that cannot be read, or that nothing
+    decides, stay as they are. The manifest beside `output` states that it is rounded down, and the
+    parameters that were used. Returns how many rows were changed, and how many unconfirmed ones
+    were left.
+
+    Raises InputError for a file whose format cannot be written, and as audit does.
+    """
+    found = [item for item in sources(path, columns=columns, profile=profile)]
+    if len(found) != 1 or isinstance(found[0], Skipped) or found[0].kind == "curve":
+        raise InputError(f"{path}: --fix writes one log of claims")
+    changes: dict[int, dict[str, str]] = {}
+    left = 0
+
+    def take(rows: Rows) -> None:
+        nonlocal left
+        changed, kept = mended(rows)
+        changes.update(changed)
+        left += kept + len(rows.chunk.malformed)
+
+    report = audit_source(found[0], options, take)
+    manifest = _manifest(report, {**found[0].stated, **options.stated})
+    rewrite(path, output, changes, manifest, columns=columns)
+    return len(changes), left
+
+
+def _manifest(report: FileReport, stated: Mapping[str, Stated]) -> dict[str, object]:
+    """Return a manifest that states what a log was judged by."""
+    found: dict[str, object] = {"certaudit-claims": 1, "rounding": "down"}
+    for name in ("guarantee", "sides", "norm", "training_labels", "vote", "bound", "selection"):
+        if name in stated:
+            found[name] = stated[name].value
+    parameters = dict(report.parameters)
+    sigma = parameters.pop("sigma", None)
+    if sigma is not None:
+        found["noise_model"] = {"name": "gaussian", "sigma": sigma}
+    return found | {name: value for name, value in parameters.items() if name != "noise"}

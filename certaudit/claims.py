@@ -14,9 +14,23 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from certaudit.errors import InputError
+from certaudit.exact import as_rational
 from certaudit.findings import Kind
 
-__all__ = ["COLUMNS", "KINDS", "PARAMETERS", "Chunk", "Note", "Source", "Stated", "Value"]
+__all__ = [
+    "COLUMNS",
+    "INTEGERS",
+    "KINDS",
+    "PARAMETERS",
+    "WORDS",
+    "Chunk",
+    "Note",
+    "Source",
+    "Stated",
+    "Value",
+    "parameter",
+]
 
 Value: TypeAlias = "Fraction | int | str"
 """An exact number, or a word."""
@@ -57,10 +71,61 @@ PARAMETERS = (
     "guarantee",  # "gaussian", "kl", "tight"
     "training_labels",  # n: no radius is larger
     "vote",  # "pairwise" or "plurality"
+    "bound",  # "joint" (of the class's share), or "pairwise": of each rival by itself (B.2)
     "rounding",  # "nearest", or "down" where radii and lower bounds are printed rounded down
     "selection",  # "same" where one set of samples chose the class and bounded it, or "separate"
 )
 """What may be stated of the claims of a file."""
+
+WORDS = {
+    "norm": ("l2", "linf"),
+    "guarantee": ("gaussian", "kl", "tight", "exact"),
+    "vote": ("pairwise", "plurality"),
+    "bound": ("joint", "pairwise"),
+    "rounding": ("nearest", "down"),
+    "selection": ("same", "separate"),
+}
+"""The words that parameters may be; "noise" is any short name."""
+INTEGERS = frozenset({"samples", "sides", "dimension", "training_labels", "classes", "values"})
+_MOST_SAMPLES = 10**9
+
+
+def parameter(name: str, value: object, what: str) -> Value:
+    """Return a stated parameter, checked: an exact number (text, int, Fraction) or a word.
+
+    Raises InputError, its text beginning with `what`, for what the parameter cannot be.
+    """
+    what = f"{what}{name}"
+    if name == "noise":
+        if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= 80:
+            raise InputError(f"{what}: must be a short name")
+        return value
+    if name in WORDS:
+        if value not in WORDS[name]:
+            raise InputError(f"{what}: must be {' or '.join(WORDS[name])}")
+        return str(value)
+    number = as_rational(value, what)
+    return _integer(name, number, what) if name in INTEGERS else _rational(name, number, what)
+
+
+def _integer(name: str, number: Fraction, what: str) -> int:
+    if number.denominator != 1 or number < 1:
+        raise InputError(f"{what}: must be a positive integer")
+    if name == "sides" and number > 2:
+        raise InputError(f"{what}: must be 1 or 2")
+    if name == "samples" and number > _MOST_SAMPLES:
+        raise InputError(f"{what}: at most {_MOST_SAMPLES} are decided")
+    return int(number)
+
+
+def _rational(name: str, number: Fraction, what: str) -> Fraction:
+    if number < 0 or (number == 0 and name not in ("q", "alpha")):
+        raise InputError(f"{what}: must be positive")
+    if name in ("q", "alpha") and number > 1:
+        raise InputError(f"{what}: must be at most 1")
+    if name == "failure_prob" and number >= 1:
+        raise InputError(f"{what}: must be less than 1")
+    return number
 
 
 @dataclass(frozen=True, slots=True)

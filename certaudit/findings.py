@@ -342,7 +342,7 @@ CATALOGUE: dict[str, Kind] = {
 
 _CLAIMS = [kind for kind in CATALOGUE.values() if kind.code < "CA2"]
 BITS: dict[str, int] = {kind.code: 1 << int(kind.code[-2:]) for kind in _CLAIMS}
-"""The bit of each finding about claims in arrays of them (64 bits are enough for CA101 to CA163)."""
+"""The bit of each finding about claims, in arrays of 64."""
 
 
 def explain(code: str) -> Kind:

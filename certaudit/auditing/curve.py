@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from certaudit.auditing.effect import compared
 from certaudit.auditing.log import FileFinding, FileReport, Rows, Sink
-from certaudit.auditing.printed import FormatSurvey, parse_printed
+from certaudit.auditing.printed import Format, FormatSurvey, parse_printed
 from certaudit.auditing.rows import correct_rows
-from certaudit.auditing.verdict import CAUSES, VERDICTS, Cause, Judged, Reason, Verdict
-from certaudit.claims import Chunk, Source
+from certaudit.auditing.verdict import Cause, Judged, Reason, Verdict
+from certaudit.claims import Source
 from certaudit.errors import InputError
-from certaudit.exact import round_up
+from certaudit.exact import round_down, round_up
 from certaudit.fast.quantiles import quantiles
 from certaudit.findings import BEYOND_EVERY_OUTCOME, BITS, CURVE_ABOVE_LOG
 
@@ -62,9 +62,10 @@ def audit_curve(source: Source, log: Reached | None, sink: Sink | None = None) -
     for chunk in source.chunks():
         survey.add(chunk.columns["accuracy"])
     form = survey.format()
-    differs, first, before = 0, 0, Fraction(1)
+    first = 0
     known = log.counts() if log is not None and log.rows else None
     limit = _limit(source)
+    curve = _Curve(form, known, 0 if log is None else log.rows, limit)
     for chunk in source.chunks():
         judged = Judged.blank(len(chunk.lines))
         columns = zip(chunk.columns["radius"], chunk.columns["accuracy"], strict=True)
@@ -76,38 +77,53 @@ def audit_curve(source: Source, log: Reached | None, sink: Sink | None = None) -
             if radius is None or share is None or radius < 0 or not 0 <= share <= 1:
                 judged.put(row, Verdict.MALFORMED, Reason.UNREADABLE)
                 continue
-            low, high = form.interval(share_text, share)
-            judged.claimed[row], judged.unit[row] = float(share), round_up(form.unit(share))
-            if share == 0:
-                judged.put(row, Verdict.CONFIRMED, Reason.PROVED)
-                judged.proved[row] = judged.excess[row] = 0.0
-            elif low > before:
-                judged.put(row, Verdict.REFUTED, Reason.CONTRADICTS_ITSELF, Cause.BEYOND_EVIDENCE)
-            elif limit is not None and radius > limit:
-                judged.put(row, Verdict.REFUTED, Reason.BEYOND_EVERY_OUTCOME, Cause.BEYOND_EVIDENCE)
-                judged.findings[row] |= np.uint64(BITS[BEYOND_EVERY_OUTCOME.code])
-            elif known is not None and log is not None:
-                claimed, proved = known[0](float(radius)), known[1](float(radius))
-                if not low <= Fraction(claimed, log.rows) <= high:
-                    differs += 1
-                    first = first or int(chunk.lines[row])
-                    judged.findings[row] |= np.uint64(BITS[CURVE_ABOVE_LOG.code])
-                judged.proved[row] = proved / log.rows
-                if share <= Fraction(proved, log.rows):
-                    judged.put(row, Verdict.CONFIRMED, Reason.PROVED)
-                    judged.excess[row] = 0.0
-                else:
-                    judged.put(row, Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED)
-                    judged.cause[row] = Cause.BEYOND_EVIDENCE.code
-                    judged.excess[row] = round_up(share - Fraction(proved, log.rows))
-            before = min(before, high)
-        _count(report, chunk, judged)
+            curve.judge(judged, row, radius, share_text, share)
+            if curve.differs and not first:
+                first = int(chunk.lines[row])
+        report.count(chunk, judged)
         if sink is not None:
             sink(Rows(source, chunk, judged))
-    if differs:
-        text = f"{differs} points are not the share of rows of the log beside it"
-        report.findings.append(FileFinding(CURVE_ABOVE_LOG, differs, first, text))
+    if curve.differs:
+        text = f"{curve.differs} points are not the share of rows of the log beside it"
+        report.findings.append(FileFinding(CURVE_ABOVE_LOG, curve.differs, first, text))
     return report
+
+
+@dataclass(slots=True)
+class _Curve:
+    """Judges the points of a curve, in their order."""
+
+    form: Format
+    known: tuple[Callable[[float], int], Callable[[float], int]] | None
+    rows: int
+    limit: Fraction | None
+    differs: int = 0
+    before: Fraction = Fraction(1)
+
+    def judge(self, judged: Judged, row: int, radius: Fraction, text: str, share: Fraction) -> None:
+        low, high = self.form.interval(text, share)
+        judged.claimed[row], judged.unit[row] = float(share), round_up(self.form.unit(share))
+        if share == 0:
+            judged.put(row, Verdict.CONFIRMED, Reason.PROVED)
+            judged.proved[row] = judged.excess[row] = 0.0
+        elif low > self.before:
+            judged.put(row, Verdict.REFUTED, Reason.CONTRADICTS_ITSELF, Cause.BEYOND_EVIDENCE)
+        elif self.limit is not None and radius > self.limit:
+            judged.put(row, Verdict.REFUTED, Reason.BEYOND_EVERY_OUTCOME, Cause.BEYOND_EVIDENCE)
+            judged.findings[row] |= np.uint64(BITS[BEYOND_EVERY_OUTCOME.code])
+        elif self.known is not None:
+            claimed, proved = (count(float(radius)) for count in self.known)
+            if not low <= Fraction(claimed, self.rows) <= high:
+                self.differs += 1
+                judged.findings[row] |= np.uint64(BITS[CURVE_ABOVE_LOG.code])
+            judged.proved[row] = round_down(Fraction(proved, self.rows))
+            if share <= Fraction(proved, self.rows):
+                judged.put(row, Verdict.CONFIRMED, Reason.PROVED)
+                judged.excess[row] = 0.0
+            else:
+                judged.put(row, Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED, Cause.BEYOND_EVIDENCE)
+                judged.excess[row] = round_up(share - Fraction(proved, self.rows))
+        self.before = min(self.before, high)
 
 
 def _limit(source: Source) -> Fraction | None:
@@ -118,12 +134,3 @@ def _limit(source: Source) -> Fraction | None:
     sigma, chance = (Fraction(stated[name].value) for name in ("sigma", "failure_prob"))
     samples = int(stated["samples"].value)
     return sigma * Fraction(quantiles(samples, chance).radius(samples)[1])
-
-
-def _count(report: FileReport, chunk: Chunk, judged: Judged) -> None:
-    for verdict in VERDICTS:
-        report.verdicts[verdict.value] += int(judged.is_(verdict).sum())
-    for cause in CAUSES:
-        if cause.value:
-            report.causes[cause.value] += int((judged.cause == cause.code).sum())
-    report.verdicts[Verdict.MALFORMED.value] += len(chunk.malformed)

@@ -55,6 +55,18 @@ _SATURATED = 1 - Fraction(1, 1 << 54)
 _RANK = {Verdict.REFUTED: 0, Verdict.UNSUPPORTED: 1, Verdict.INCONCLUSIVE: 2, Verdict.CONFIRMED: 3}
 
 
+_DECIDED = (
+    Reason.PROVED,
+    Reason.NO_COUNT_PROVES,
+    Reason.SOME_COUNTS_PROVE,
+    Reason.BEYOND_EVERY_OUTCOME,
+    Reason.NOT_ATTAINABLE,
+    Reason.LESS_IS_PROVED,
+    Reason.IMPOSSIBLE,
+)
+"""The reasons of verdicts that rest on what is proved."""
+
+
 class Key(NamedTuple):
     """The texts of a row that its verdict rests on; "" where there is none."""
 
@@ -152,6 +164,7 @@ class GaussianJudge:
         self._outcomes: dict[Key, int] = {}
         self._known: list[Outcome] = []
         self._table: Judged | None = None
+        self._intervals: dict[tuple[str, str], tuple[Fraction, Fraction]] = {}
 
     # Rows ------------------------------------------------------------------------------------
 
@@ -162,6 +175,7 @@ class GaussianJudge:
         keys = list(map(Key, *(chunk.columns.get(name, blank) for name in KEY_COLUMNS)))
         if len(self._known) > _MOST:
             self._outcomes.clear()
+            self._intervals.clear()
             self._known.clear()
         before = len(self._known)
         new = [key for key in dict.fromkeys(keys) if key not in self._outcomes]
@@ -194,7 +208,7 @@ class GaussianJudge:
                     shares.update((1 - low, 1 - high))
                 value = parse_printed(key.radius) if key.radius else None
                 if value is not None and value >= 0 and setting.scale is not None:
-                    low, high = setting.formats["radius"].interval(key.radius, value)
+                    low, high = self._radius_interval(key.radius, value)
                     for radius in (low, value, high):
                         targets.update(setting.scale.targets(radius))
         found.firsts(list(targets))
@@ -275,7 +289,16 @@ class GaussianJudge:
         return _Counts(least, most)
 
     def _share_interval(self, name: str, text: str) -> tuple[Fraction, Fraction]:
-        return self.setting.formats[name].interval(text, _share(text))
+        key = (name, text)
+        if key not in self._intervals:
+            self._intervals[key] = self.setting.formats[name].interval(text, _share(text))
+        return self._intervals[key]
+
+    def _radius_interval(self, text: str, radius: Fraction) -> tuple[Fraction, Fraction]:
+        """Return what a printed radius stands for; float errors are those of a unit quantile."""
+        scale = self.setting.scale
+        size = Fraction(0) if scale is None else scale.radius_down(1.0)
+        return self.setting.formats["radius"].interval(text, radius, size)
 
     def _radius_outcome(
         self, key: Key, found: Quantiles, stated: _Counts, count: int | None
@@ -294,7 +317,7 @@ class GaussianJudge:
             return Outcome(Verdict.INCONCLUSIVE, reason, findings=bits, claimed=claimed, unit=unit)
         if setting.scale is None:
             return Outcome(Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE, claimed=claimed, unit=unit)
-        low, _ = form.interval(text, radius)
+        low, _ = self._radius_interval(text, radius)
         from_low = found.first(setting.scale.targets(low)[0])
         if from_low > found.samples:
             cause = self._impossible
@@ -349,7 +372,7 @@ class GaussianJudge:
     def _consistent(self, key: Key, radius: Fraction, found: Quantiles, stated: _Counts) -> _Counts:
         """Return which of some counts have a radius that prints as the row's, and win the vote."""
         assert self.setting.scale is not None  # noqa: S101  (callers ask for one)
-        low, high = self.setting.formats["radius"].interval(key.radius, radius)
+        low, high = self._radius_interval(key.radius, radius)
         targets = self.setting.scale.targets
         least = max(found.first(targets(low)[0]), found.first(Fraction(0)), stated.least)
         return _Counts(least, min(found.first(targets(high)[1]) - 1, stated.most))
@@ -387,17 +410,14 @@ class GaussianJudge:
         bits = _bit(P_SATURATED) if bound == 1 else 0
         unit, claimed = round_up(form.unit(_share(text))), _nearest(_share(text))
 
-        def holds(count: int) -> bool:
-            return bound <= 0 or (bound < 1 and found.proves(count, bound))
-
         least = found.share(low)[0]
         proved = round_up(1 - least) if upper else round_down(least)
-        if holds(low):
+        if self._holds(bound, low, found):
             return Outcome(
                 Verdict.CONFIRMED, Reason.PROVED, Cause.NONE, bits, claimed, proved, 0.0, unit
             )
         excess = round_up(bound - least)
-        if holds(high):
+        if self._holds(bound, high, found):
             return Outcome(
                 Verdict.INCONCLUSIVE, Reason.SOME_COUNTS_PROVE, Cause.PRINTED_ROUNDING, bits,
                 claimed, proved, excess, unit,
@@ -450,7 +470,9 @@ class GaussianJudge:
                 Verdict.INCONCLUSIVE, Reason.SOME_COUNTS_PROVE, Cause.PRINTED_ROUNDING, bits,
                 claimed, proved, excess, unit,
             )  # fmt: skip
-        least = setting.scale.targets(max(Fraction(0), form.interval(key.radius, radius)[0]))[0]
+        least = setting.scale.targets(
+            max(Fraction(0), self._radius_interval(key.radius, radius)[0])
+        )[0]
         cause = Cause.BEYOND_EVIDENCE
         if _certified(least, high):
             cause = Cause.FLOAT_NOISE if form.kind == "float64" else Cause.PRINTED_ROUNDING
@@ -465,6 +487,56 @@ class GaussianJudge:
         text = key.radius or key.p_lower
         value = parse_printed(text) if text else None
         return outcome if value is None else outcome._replace(claimed=_nearest(value))
+
+    def mend(self, key: Key) -> dict[str, str] | None:
+        """Return what a row may print instead, by column: what is proved, rounded to its side.
+
+        A radius of "" says that nothing is proved: the row should abstain. None where it is open
+        what is proved.
+        """
+        setting = self.setting
+        if self.outcome(key).reason not in _DECIDED:
+            return None
+        try:
+            found = setting.quantiles(_whole(key.samples) if key.samples else None)
+            if found is None:
+                assert setting.scale is not None  # noqa: S101  (else nothing was decided)
+                share = self._share_interval("p_lower", key.p_lower)[0]
+                share = _share(key.p_lower) if setting.p_is_exact else share
+                return self._printed_radius(Fraction(_radius_of_share(setting.scale, share)))
+            votes = _whole(key.votes) if key.votes else None
+            counts = self._counts(key, found, votes)
+            if key.radius and setting.scale is not None:
+                radius = parse_printed(key.radius)
+                if radius is not None and votes is None:
+                    counts = self._consistent(key, radius, found, counts)
+        except InputError:
+            return {"radius": ""} if key.radius else None
+        if not 0 <= counts.least <= min(counts.most, found.samples):
+            return {"radius": ""} if key.radius else None
+        changed = self._mended_shares(key, found, counts)
+        if key.radius and self.outcome(key).verdict is not Verdict.CONFIRMED:
+            return changed | self._printed_radius(Fraction(self._radius_of(found, counts.least)))
+        return changed
+
+    def _printed_radius(self, proved: Fraction) -> dict[str, str]:
+        return {"radius": self.setting.formats["radius"].down(proved) if proved > 0 else ""}
+
+    def _mended_shares(self, key: Key, found: Quantiles, counts: _Counts) -> dict[str, str]:
+        changed = {}
+        if key.p_lower and not self._holds(_share(key.p_lower), counts.least, found):
+            low = found.share(counts.least)[0]
+            changed["p_lower"] = self.setting.formats["p_lower"].down(low)
+        others = found.samples - counts.most
+        if key.p_upper and not self._holds(1 - _share(key.p_upper), others, found):
+            high = 1 - found.share(others)[0]
+            changed["p_upper"] = self.setting.formats["p_upper"].up(high)
+        return changed
+
+    @staticmethod
+    def _holds(bound: Fraction, count: int, found: Quantiles) -> bool:
+        """Return whether votes prove a share of at least `bound`."""
+        return bound <= 0 or (bound < 1 and found.proves(count, bound))
 
     # Parameters ------------------------------------------------------------------------------
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations, islice
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from certaudit.auditing.parameters import Candidates, Parameters, explaining
 from certaudit.auditing.printed import Format, FormatSurvey, parse_printed
 from certaudit.auditing.product import ProductJudge
 from certaudit.auditing.rows import RowChecks, abstaining, abstains, correct_rows
-from certaudit.auditing.verdict import CAUSES, VERDICTS, Judged, Reason, Verdict
+from certaudit.auditing.verdict import CAUSES, VERDICTS, Cause, Judged, Reason, Verdict
 from certaudit.claims import Chunk, Source, Stated
 from certaudit.errors import InputError
 from certaudit.exact import format_rational
@@ -34,7 +34,7 @@ from certaudit.findings import (
     UNDER_CLAIM,
     Kind,
 )
-from certaudit.noise import discrete, label_flip
+from certaudit.noise import ProductNoise, discrete, label_flip
 
 __all__ = ["FileFinding", "FileReport", "Options", "Rows", "Sink", "audit_source"]
 
@@ -61,13 +61,11 @@ class Rows:
     source: Source
     chunk: Chunk
     judged: Judged
+    judge: GaussianJudge | ProductJudge | None = None
 
 
-class Sink(Protocol):
-    """Takes rows one group after the other."""
-
-    def __call__(self, rows: Rows) -> None:
-        """Take some rows."""
+Sink: TypeAlias = "Callable[[Rows], None]"
+"""Takes rows, one group after the other."""
 
 
 @dataclass(slots=True)
@@ -100,8 +98,36 @@ class FileReport:
     causes: Counter[str] = field(default_factory=Counter)
     findings: list[FileFinding] = field(default_factory=list)
     effect: Effect = field(default_factory=lambda: Effect(_GAUSSIAN_GRID))
+    first_lines: dict[str, int] = field(default_factory=dict)
+    """The line of the first row with a verdict."""
     step: int | None = None
     last: int | None = None
+
+    rounded_up: int = 0
+    """Claims that were true before they were rounded to be printed."""
+    largest_rounding: float = 0.0
+    """The most that one of these is above what is proven."""
+    knows_right: bool = False
+    """Whether it is known which predictions are right."""
+
+    def count(self, chunk: Chunk, judged: Judged) -> None:
+        """Count verdicts and causes of some rows."""
+        up = judged.is_(Verdict.UNSUPPORTED) & (judged.cause == Cause.PRINTED_ROUNDING.code)
+        if up.any():
+            self.rounded_up += int(up.sum())
+            self.largest_rounding = max(self.largest_rounding, float(judged.excess[up].max()))
+        for verdict in VERDICTS:
+            rows = judged.is_(verdict)
+            times = int(rows.sum())
+            if times:
+                self.verdicts[verdict.value] += times
+                self.first_lines.setdefault(verdict.value, int(chunk.lines[rows][0]))
+        for cause in CAUSES:
+            if cause.value:
+                self.causes[cause.value] += int((judged.cause == cause.code).sum())
+        if chunk.malformed:
+            self.verdicts[Verdict.MALFORMED.value] += len(chunk.malformed)
+            self.first_lines.setdefault(Verdict.MALFORMED.value, chunk.malformed[0][0])
 
     @property
     def claims(self) -> int:
@@ -121,10 +147,6 @@ class FileReport:
             "by_cause": {c.value: self.causes[c.value] for c in CAUSES if self.causes[c.value]},
             "accuracy": self.effect.as_json(),
         }
-
-
-class _Judge(Protocol):
-    def judge(self, chunk: Chunk) -> Judged: ...
 
 
 @dataclass(slots=True)
@@ -170,7 +192,7 @@ def audit_source(source: Source, options: Options, sink: Sink | None = None) -> 
         checks.check(chunk, judged)
         audit.note(chunk, judged)
         if sink is not None:
-            sink(Rows(source, chunk, judged))
+            sink(Rows(source, chunk, judged, judge))
     return audit.finish(checks)
 
 
@@ -204,7 +226,7 @@ class _Audit:
         """Add the columns that follow from counts for each class."""
         _add_votes(chunk, self.whole("samples"))
 
-    def judge(self, survey: _Survey) -> _Judge:
+    def judge(self, survey: _Survey) -> GaussianJudge | ProductJudge:
         """Return what judges the rows, by what is stated or, where nothing is, by what explains."""
         self.report.formats = {n: str(s.format()) for n, s in sorted(survey.formats.items())}
         noise = self.word("noise")
@@ -240,19 +262,16 @@ class _Audit:
             failure_prob=chance,
             sides=(self.whole("sides") or 1) * self._choices(),
             vote=self.word("vote"),
+            pairwise_bound=self.word("bound") == "pairwise" and self.word("vote") == "plurality",
         )
 
-    def _product_noise(self, noise: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def _product_noise(self, noise: str) -> ProductNoise:
         first, second = ("q", "classes") if noise == "label-flip" else ("alpha", "values")
-        value, size = self.number(first), self.whole(second)
+        value, size = self.number(first), self.whole(second) or 2
         if value is None:
             raise InputError(f"{self.source.name}: {noise} needs {first}")
         try:
-            return (
-                label_flip(value, size or 2)
-                if noise == "label-flip"
-                else discrete(value, size or 2)
-            )
+            return label_flip(value, size) if noise == "label-flip" else discrete(value, size)
         except InputError as error:
             raise InputError(f"{self.source.name}: {error}") from None
 
@@ -262,7 +281,10 @@ class _Audit:
 
     def _gaussian(self, survey: _Survey, noise: str | None) -> GaussianJudge:
         rounding = self.word("rounding") or "nearest"
-        formats = {name: seen.format(rounding) for name, seen in survey.formats.items()}
+        formats = {
+            name: seen.format("up" if name == "p_upper" and rounding == "down" else rounding)
+            for name, seen in survey.formats.items()
+        }
         for name in ("radius", "p_lower", "p_upper"):
             formats.setdefault(name, Format("float64", 17))
         guarantee = self.word("guarantee")
@@ -341,13 +363,7 @@ class _Audit:
             rows = judged.is_(Verdict.CONFIRMED)
             judged.put(rows, Verdict.INCONCLUSIVE, Reason.NOT_DECIDED_HERE)
         report = self.report
-        for code, times in zip(*np.unique(judged.verdict, return_counts=True), strict=True):
-            report.verdicts[VERDICTS[code].value] += int(times)
-        for code, times in zip(*np.unique(judged.cause, return_counts=True), strict=True):
-            if CAUSES[code].value:
-                report.causes[CAUSES[code].value] += int(times)
-        malformed = len(chunk.malformed)
-        report.verdicts[Verdict.MALFORMED.value] += malformed
+        report.count(chunk, judged)
         seen = int(np.bitwise_or.reduce(judged.findings)) if len(judged.findings) else 0
         for code, bit in BITS.items():
             if seen & bit:
@@ -358,8 +374,10 @@ class _Audit:
             self._file_finding(note.kind, note.message, line=note.line)
         for reason in (Reason.NOT_ATTAINABLE, Reason.BEYOND_EVERY_OUTCOME):
             self.impossible += int((judged.reason == reason.code).sum())
-        report.effect.add(judged, correct_rows(chunk))
-        report.effect.rows += malformed
+        right = correct_rows(chunk)
+        report.knows_right = report.knows_right or right is not None
+        report.effect.add(judged, right)
+        report.effect.rows += len(chunk.malformed)
 
     def _file_finding(
         self, kind: Kind, message: str, more: dict[str, object] | None = None, line: int = 0

@@ -94,6 +94,7 @@ def explaining(
     chances = _options(stated.failure_prob, candidates.failure_probs, free="failure_prob" in free)
     dimensions = _options(stated.dimension, DIMENSIONS, free=False)
     shares = [key._replace(radius="") for key in keys if key.p_lower or key.p_upper]
+    radii = [key for key in keys if key.radius or not (key.p_lower or key.p_upper)]
     for samples in sizes:
         for chance in chances:
             known = Parameters(None, samples, chance)
@@ -103,7 +104,7 @@ def explaining(
             for dimension in dimensions:
                 for sigma in _sigmas(keys, base, stated, known, dimension, free="sigma" in free):
                     found = Parameters(sigma, samples, chance, dimension)
-                    if _explains(GaussianJudge(found.setting(base)), keys, spare):
+                    if _explains(GaussianJudge(found.setting(base)), radii, spare):
                         yield found
 
 

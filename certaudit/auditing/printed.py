@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from certaudit.errors import InputError
-from certaudit.exact import MAX_DIGITS, json_down, parse_rational
+from certaudit.exact import MAX_DIGITS, json_down, json_up, parse_rational
 
 __all__ = ["NOISE", "Format", "FormatSurvey", "parse_printed"]
 
@@ -48,7 +48,7 @@ class Format:
     kind: str
     digits: int
     rounding: str = "nearest"
-    """ "nearest", or "down" where the file states that it prints so."""
+    """ "nearest", or "down" or "up" where the file states that it prints so."""
 
     def __str__(self) -> str:
         return "float64" if self.kind == "float64" else f"{self.digits} {self.kind} digits"
@@ -66,32 +66,44 @@ class Format:
             return Fraction(2) ** (_log2_floor(abs(value)) - 52)
         return Fraction(10) ** (_log10_floor(abs(value)) - self.digits + 1)
 
-    def interval(self, text: str, value: Fraction) -> tuple[Fraction, Fraction]:
+    def interval(
+        self, text: str, value: Fraction, size: Fraction = Fraction(0)
+    ) -> tuple[Fraction, Fraction]:
         """Return the least and largest number that may print as `text`, ends included.
 
-        Half a unit to each side of its `value` >= 0, wider by NOISE; below 1 with 3 significant
-        digits the unit is 0.001, above it is 0.01. Where the column is rounded down it is the
-        number itself and a whole unit above. In a column of decimals a number
-        with fewer of them than the others stands for as many numbers as it says itself.
+        Half a unit to each side of its `value` >= 0, wider by NOISE of the value, or of `size` if
+        that is more; below 1 with 3 significant digits the unit is 0.001, above it is 0.01. In a
+        column of decimals a number with fewer of them than the others stands for as many numbers
+        as it says itself. In one that is rounded to one side the number is one of the ends.
         """
         unit = self.unit(value)
         if self.kind == "decimals":
             unit = max(unit, _own_place(text))
+        noise = NOISE * max(abs(value), size) or _ZERO
         if self.rounding == "down":
-            return value, value + unit + (NOISE * abs(value) or _ZERO)
+            return value, value + unit + noise
+        if self.rounding == "up":
+            return value - unit - noise, value
         below = self.unit(value * _JUST_BELOW) if self.kind == "significant" else unit
-        noise = NOISE * abs(value) or _ZERO
         return value - below / 2 - noise, value + unit / 2 + noise
 
     def down(self, value: Fraction) -> str:
         """Return the largest number that the column can print and that is at most `value` >= 0."""
+        return self._one_side(value, up=False)
+
+    def up(self, value: Fraction) -> str:
+        """Return the least number that the column can print and that is at least `value` >= 0."""
+        return self._one_side(value, up=True)
+
+    def _one_side(self, value: Fraction, *, up: bool) -> str:
         if self.kind == "float64":
-            return repr(json_down(value))
+            return repr(json_up(value) if up else json_down(value))
         unit = self.unit(value)
         if not unit:
             return "0.0"
         places = 0 if unit >= 1 else _log10_floor(1 / unit)
-        text = str(int(value // unit * unit * 10**places)).rjust(places + 1, "0")
+        steps = -(-value // unit) if up else value // unit
+        text = str(int(steps * unit * 10**places)).rjust(places + 1, "0")
         return f"{text[:-places]}.{text[-places:]}" if places else text
 
 

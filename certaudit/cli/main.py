@@ -11,6 +11,7 @@ from types import FrameType
 import click
 
 from certaudit import __version__
+from certaudit.cli.audit import audit
 from certaudit.cli.certify import certify
 from certaudit.cli.crosscheck import crosscheck
 from certaudit.cli.demo import demo
@@ -37,7 +38,7 @@ def app() -> None:
     """
 
 
-for command in (demo, certify, radius, table, figures, crosscheck, explain):
+for command in (demo, certify, audit, radius, table, figures, crosscheck, explain):
     app.add_command(command)
 
 

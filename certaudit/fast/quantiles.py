@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from certaudit.errors import Undecided
 from certaudit.exact import round_down, round_up
-from certaudit.fast.confidence import tail_sign
+from certaudit.fast.confidence import series_bounds, tail_sign
 from certaudit.noise import Gaussian
 from certaudit.rigorous.balls import from_ball, to_ball, working_precision
-from certaudit.rigorous.confidence import GaussianShare, Sampled, lower_bound
+from certaudit.rigorous.confidence import GaussianShare, Sampled, lower_bound, mass
 
 __all__ = ["Quantiles", "quantiles"]
 
@@ -30,6 +30,7 @@ _REACH = 2.0**-34
 """How far on both sides of the guess the first decisions are made, relative to the odds."""
 _CELLS = 1 << 21
 """Terms of tails that are summed at once."""
+_KNOTS = 32
 _KEPT = 1 << 20
 """Answers that are kept."""
 _LONGEST = 1 << 18
@@ -266,7 +267,21 @@ class Quantiles:
                 self._shares[k] = self._enclose(k, odds)
 
     def _enclose(self, count: int, log_odds: float) -> tuple[Fraction, Fraction]:
+        """Return rationals around the share at which the tail is failure_prob.
+
+        One tail at a guess u of its log odds, and how fast the tail grows there: d ln P(>= k)/du =
+        k (1 - p)/S, S the sum of P(= j)/P(= k), which grows by a factor of at most
+        exp((n - k) reach) within `reach` of u.
+        """
         claim = Sampled(count, self.samples, self.failure_prob)
+        found = self._tail_at(count, log_odds) if math.isfinite(log_odds) else None
+        if found is not None:
+            gap, slope = found
+            # exp(-x) >= 1 - x; 2^-40 covers the few operations in float64.
+            least = slope * (1 - (self.samples - count + 2) * _REACH) * (1 - 2.0**-40)
+            reach = gap / least * (1 + 2.0**-40) if least > 0 else math.inf
+            if reach < _REACH:
+                return _proven_shares(Fraction(log_odds), Fraction(reach))
         reach = _REACH
         while reach < 2.0**-3 and math.isfinite(log_odds):
             low, high = _share(log_odds - reach), _share(log_odds + reach)
@@ -276,6 +291,27 @@ class Quantiles:
         enclosure = lower_bound(count, self.samples, self.failure_prob)
         return enclosure.lower, enclosure.upper
 
+    def _tail_at(self, count: int, log_odds: float) -> tuple[float, float] | None:
+        """Return an upper bound on |ln(tail/failure_prob)| at log odds, a lower one on its slope.
+
+        None where these are not found in float64.
+        """
+        k, n = count, self.samples
+        with working_precision(96 + 2 * n.bit_length()):
+            odds = to_ball(Fraction(log_odds)).exp()
+            share, rest = odds / (1 + odds), 1 / (1 + odds)
+            bounds = series_bounds(k, n, odds)
+            if bounds is None:
+                return None
+            mass_ball = mass(k, n, share, rest) / to_ball(self.failure_prob)
+            # Close to 1, and so far from the edge of float64, or of no use here.
+            low, high = (mass_ball * bound for bound in bounds)
+            if not (low > 0.5 and high < 2):
+                return None
+            gap = max(round_up(from_ball(abs(tail.log())).upper) for tail in (low, high))
+            slope = round_down(from_ball(k * rest / bounds[1]).lower)
+        return (gap, slope) if slope > 0 else None
+
     def _guess_odds(self, counts: NDArray[np.int64]) -> list[float]:
         """Return about the log odds of the shares that counts prove; nothing rests on them."""
         n, chance = self.samples, self.failure_prob
@@ -283,14 +319,15 @@ class Quantiles:
             return [math.nan] * len(counts)
         goal = math.log(chance.numerator) - math.log(chance.denominator)
         k = counts.astype(np.float64)
-        # Wilson's bound is near enough to start from; at the ends the tail is elementary.
-        z = math.sqrt(-2 * goal) * 0.9
-        centre = (k + z * z / 2) / (n + z * z)
-        half = z / (n + z * z) * np.sqrt(k * (n - k) / n + z * z / 4)
-        tiny = 0.5 * math.exp(max(goal, -600)) / n
-        share = np.clip(centre - half, tiny, 1 - 0.5 / n)
-        u = np.log(share) - np.log1p(-share)
-        u = np.where(counts == n, _log_odds_of_power(goal / n), u)
+        u = self._wilson(k, goal)
+        if len(counts) > 4 * _KNOTS:
+            # Wilson's bound errs smoothly: by how much is seen at a few counts.
+            some = counts[np.unique(np.linspace(0, len(counts) - 1, _KNOTS).astype(np.int64))]
+            knots = some.astype(np.float64)
+            errors = np.array(self._guess_odds(some)) - self._wilson(knots, goal)
+            u = u + np.interp(
+                np.log((k + 1) / (n - k + 1)), np.log((knots + 1) / (n - knots + 1)), errors
+            )
         for _ in range(12):
             share, rest = 1 / (1 + np.exp(-u)), 1 / (1 + np.exp(u))
             tail = self._log_tails(k, share, rest)
@@ -305,10 +342,30 @@ class Quantiles:
                 break
         return [float(value) for value in u]
 
+    def _wilson(self, counts: NDArray[np.float64], goal: float) -> NDArray[np.float64]:
+        """Return the log odds of Wilson's bound; of the bound itself where all votes agree."""
+        n, z = self.samples, math.sqrt(-2 * goal) * 0.9
+        centre = (counts + z * z / 2) / (n + z * z)
+        half = z / (n + z * z) * np.sqrt(counts * (n - counts) / n + z * z / 4)
+        share = np.clip(centre - half, 0.5 * math.exp(max(goal, -600)) / n, 1 - 0.5 / n)
+        u = np.log(share) - np.log1p(-share)
+        return np.where(counts == n, goal / n - math.log(-math.expm1(goal / n)), u)
 
-def _log_odds_of_power(log_share: float) -> float:
-    """Return ln(p/(1-p)) of p = exp(log_share)."""
-    return log_share - math.log(-math.expm1(log_share))
+
+def _proven_shares(log_odds: Fraction, reach: Fraction) -> tuple[Fraction, Fraction]:
+    """Return rationals below and above all shares whose log odds are within `reach`."""
+    with working_precision(128):
+        if log_odds < 0:
+            low, high = (
+                1 / (1 + (-to_ball(u)).exp()) for u in (log_odds - reach, log_odds + reach)
+            )
+            return Fraction(round_down(from_ball(low).lower)), Fraction(
+                round_up(from_ball(high).upper)
+            )
+        low, high = (1 / (1 + to_ball(u).exp()) for u in (log_odds + reach, log_odds - reach))
+        return 1 - Fraction(round_up(from_ball(high).upper)), 1 - Fraction(
+            round_down(from_ball(low).lower)
+        )
 
 
 def _share(log_odds: float) -> Fraction:

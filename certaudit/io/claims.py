@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
 from tokenize import TokenError
@@ -29,7 +28,7 @@ from typing import IO, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from certaudit.claims import COLUMNS, Chunk, Note, Source, Stated, Value
+from certaudit.claims import COLUMNS, INTEGERS, Chunk, Note, Source, Stated, parameter
 from certaudit.errors import InputError
 from certaudit.exact import parse_rational
 from certaudit.findings import (
@@ -767,32 +766,37 @@ _PLAIN = bytes(byte for byte in range(33, 127) if byte != ord('"')) + b"\n"
 
 def _fast(block: _Block, layout: _Layout, rows: _Rows) -> list[list[str]] | None:
     """Return the columns of a block in which nothing is odd, else None."""
-    delimiter, data = layout.delimiter, block.data
+    delimiter, text = layout.delimiter, _plain_text(block, layout.delimiter)
+    if text is None:
+        return None
+    if delimiter is None or '"' in text:
+        columns = _by_row(text, layout)
+    else:
+        closer = text.replace(f" {delimiter} ", delimiter)
+        columns = _at_once(closer, delimiter, block.size, len(layout.names))
+    if columns is None:
+        return None
+    padded = delimiter is not None and " " in text
+    if padded:
+        columns = [list(map(str.strip, column)) for column in columns]
+    if layout.header and layout.header[0] in columns[0]:
+        return None
+    if any(sign in text for sign in "=@+-") and any(map(_formulas, columns)):
+        return None
+    if padded:
+        _note_padding(block.first, text, delimiter or "", rows)
+    return columns
+
+
+def _plain_text(block: _Block, delimiter: str | None) -> str | None:
+    """Return the text of a block with nothing in it but ASCII, blanks and quotes, else None."""
+    data = block.data
     odd = set(data.translate(None, _PLAIN + (delimiter or "\t").encode("ascii")))
     if ord("\r") in odd:
         data = data.replace(b"\r\n", b"\n").removesuffix(b"\r")
         if b"\r" not in data:
             odd.discard(ord("\r"))
-    if block.long or not odd <= {ord(" "), ord('"')}:
-        return None
-    text = written = data.decode("ascii")
-    if delimiter is not None and ord(" ") in odd:
-        text = text.replace(f" {delimiter} ", delimiter)
-    if delimiter is None or ord('"') in odd:
-        columns = _by_row(text, layout)
-    else:
-        columns = _at_once(text, delimiter, block.size, len(layout.names))
-    if columns is None:
-        return None
-    if delimiter is not None and " " in text:
-        columns = [list(map(str.strip, column)) for column in columns]
-    if layout.header and layout.header[0] in columns[0]:
-        return None
-    if any(sign in data for sign in (b"=", b"@", b"+", b"-")) and any(map(_formulas, columns)):
-        return None
-    if delimiter is not None and ord(" ") in odd:
-        _note_padding(block.first, written, delimiter, rows)
-    return columns
+    return None if block.long or not odd <= {ord(" "), ord('"')} else data.decode("ascii")
 
 
 def _at_once(text: str, delimiter: str, count: int, width: int) -> list[list[str]] | None:
@@ -841,10 +845,16 @@ def _formulas(column: list[str]) -> bool:
 
 
 def _note_padding(first: int, text: str, delimiter: str, rows: _Rows) -> None:
-    places = [text.find(mark) for mark in (f" {delimiter}", f"{delimiter} ")]
-    found = [place for place in places if place >= 0]
-    if found:
-        line = first + text.count("\n", 0, min(found))
+    """Note the first line with blanks around separators; in quotes they are none."""
+    marks = (f" {delimiter}", f"{delimiter} ")
+    if '"' in text:
+        lines = enumerate(text.split("\n"), first)
+        found = (line for line, row in lines if '"' not in row and _padded(row, delimiter))
+        line = next(found, None)
+    else:
+        places = [place for mark in marks if (place := text.find(mark)) >= 0]
+        line = first + text.count("\n", 0, min(places)) if places else None
+    if line is not None:
         rows.note(PADDED_SEPARATORS, line, "blanks around the separators")
 
 
@@ -899,58 +909,13 @@ def _parameters(found: Mapping[str, str], origin: str, what: str) -> _Statements
     """Return what the parameters of a probability log (or its name) state."""
     stated = {}
     if "disttype" in found:
-        stated["noise"] = Stated(_word(found["disttype"], what), origin)
+        stated["noise"] = Stated(parameter("noise", found["disttype"], f"{what}: "), origin)
     for theirs, ours in (("std", "sigma"), ("N", "samples"), ("alpha", "failure_prob")):
         if theirs in found:
-            stated[ours] = Stated(_value(ours, found[theirs], what), origin)
+            stated[ours] = Stated(parameter(ours, found[theirs], f"{what}: "), origin)
     if "alpha" in found:
         stated["sides"] = Stated(2, origin)
     return stated
-
-
-_WORDS = {
-    "norm": ("l2", "linf"),
-    "guarantee": ("gaussian", "kl", "tight"),
-    "vote": ("pairwise", "plurality"),
-    "selection": ("same", "separate"),
-}
-_INTEGERS = frozenset({"samples", "sides", "dimension", "training_labels", "classes", "values"})
-
-
-def _word(value: object, what: str) -> str:
-    """Return the name of a noise model that may not be decided."""
-    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= 80:
-        raise InputError(f"{what}: noise: must be a short name")
-    return value
-
-
-def _value(name: str, value: object, what: str) -> Value:
-    """Return a stated value (text, or an int where it is a whole number), checked.
-
-    Raises InputError for a wrong type, or a value that the parameter cannot have.
-    """
-    what = f"{what}: {name}"
-    if name in _INTEGERS:
-        if isinstance(value, str):
-            number = parse_rational(value, what)
-            value = int(number) if number.denominator == 1 else None
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise InputError(f"{what}: must be a positive integer")
-        if name == "sides" and value > 2:
-            raise InputError(f"{what}: must be 1 or 2")
-        return value
-    if not isinstance(value, str):
-        raise InputError(f"{what}: must be text")
-    if name in _WORDS:
-        if value not in _WORDS[name]:
-            raise InputError(f"{what}: must be {' or '.join(_WORDS[name])}")
-        return value
-    exact = parse_rational(value, what)
-    if exact < 0 or (exact == 0 and name not in {"q", "alpha"}):
-        raise InputError(f"{what}: must be positive")
-    if name == "failure_prob" and exact >= 1:
-        raise InputError(f"{what}: must be less than 1")
-    return exact
 
 
 def _merged(path: Path, ours: _Statements, manifest: _Statements) -> _Statements:
@@ -1024,6 +989,8 @@ _PLAIN_KEYS = (
     "dimension",
     "training_labels",
     "vote",
+    "bound",
+    "rounding",
     "selection",
 )
 
@@ -1039,9 +1006,9 @@ def _manifest_states(content: object, what: str) -> _Statements:
         stated.update(_model_states(content["noise_model"], what))
     for name in _PLAIN_KEYS:
         if name in content:
-            if name in _INTEGERS and isinstance(content[name], str):
+            if name in INTEGERS and isinstance(content[name], str):
                 raise InputError(f"{what}: {name}: must be an integer, not text")
-            stated[name] = Stated(_value(name, content[name], what), "file")
+            stated[name] = Stated(parameter(name, content[name], f"{what}: "), "file")
     return stated
 
 
@@ -1059,9 +1026,9 @@ def _model_states(model: object, what: str) -> _Statements:
         raise InputError(f"{what}: noise_model: needs name, {', '.join(_MODELS[name])}")
     stated = {"noise": Stated(name, "file")}
     for key in _MODELS[name]:
-        if key in _INTEGERS and isinstance(model[key], str):
+        if key in INTEGERS and isinstance(model[key], str):
             raise InputError(f"{what}: {key}: must be an integer, not text")
-        stated[key] = Stated(_value(key, model[key], what), "file")
+        stated[key] = Stated(parameter(key, model[key], f"{what}: "), "file")
     return stated
 
 
@@ -1433,13 +1400,13 @@ def _run_sources(place: _Place, columns: Mapping[str, str], run: _Record) -> lis
 def _run_states(run: _Record, path: Path) -> _Statements:
     stated = _model_states(run.get("noise_model"), str(path))
     if "training_points" in run:
-        number = _value("training_labels", run["training_points"], str(path))
+        number = parameter("training_labels", run["training_points"], f"{path}: ")
         stated["training_labels"] = Stated(number, "file")
     vote = run.get("vote")
     if vote == "majority":  # of two labels: the plurality
         vote = "plurality"
     if vote is not None:
-        stated["vote"] = Stated(_value("vote", vote, str(path)), "file")
+        stated["vote"] = Stated(parameter("vote", vote, f"{path}: "), "file")
     return stated
 
 
@@ -1482,8 +1449,7 @@ def _archive(place: _Place) -> Source:
         for name in _SCALARS:
             if name in found:
                 value = archive[name].item()
-                known = (_word if name == "noise" else partial(_value, name))(value, str(path))
-                stated[name] = Stated(known, "file")
+                stated[name] = Stated(parameter(name, value, f"{path}: "), "file")
     if "selection_counts" in found:
         stated.setdefault("selection", Stated("separate", "file"))
     stated = _merged(path, stated, _manifest(path))

@@ -1,0 +1,439 @@
+"""`certaudit audit`: a verdict on every certificate of another implementation."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from certaudit.cli.exit_codes import Exit, worst
+from certaudit.cli.output import percent, printable, progress, say, shorten, show, table
+
+if TYPE_CHECKING:
+    from certaudit.auditing.log import FileFinding, Rows
+    from certaudit.auditor import Report
+
+__all__ = ["audit"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+_FAILS = ("refuted", "unsupported", "inconclusive", "malformed")
+_CODES = {
+    "refuted": Exit.REFUTED,
+    "unsupported": Exit.REFUTED,
+    "inconclusive": Exit.INCONCLUSIVE,
+    "malformed": Exit.USAGE,
+}
+_SHOWN = 12
+
+
+def _parameters(function: F) -> F:
+    """Add the options that state what files do not."""
+    options = (
+        ("--sigma", "S", "Gaussian noise: standard deviation."),
+        ("--samples", "N", "Votes behind each claim."),
+        ("--failure-prob", "A", "Probability that a sampled claim is false: 0.001."),
+        ("--sides", "1|2", "2: the failure probability is shared with an upper bound."),
+        ("--norm", "l2|linf", "Norm of Gaussian radii [l2]."),
+        ("--dimension", "D", "Input dimension, for linf radii."),
+        ("--q", "Q", "Label flips: probability of another label."),
+        ("--classes", "K", "Number of labels [2]."),
+        ("--alpha", "A", "Discrete noise: probability of keeping a value."),
+        ("--values", "V", "Discrete noise: size of the alphabet."),
+        ("--guarantee", "NAME", "gaussian, kl or tight: what the claims say they rest on."),
+        ("--training-labels", "n", "Size of the training set: no radius is larger."),
+        ("--vote", "NAME", "pairwise or plurality."),
+        ("--bound", "NAME", "pairwise: each rival by itself (B.2); or joint."),
+        ("--selection", "NAME", "same: one set of samples chose the class and bounded it."),
+        ("--rounding", "NAME", "down: the log prints radii rounded down, not to nearest."),
+    )
+    for name, metavar, text in reversed(options):
+        function = click.option(name, metavar=metavar, help=text)(function)
+    return function
+
+
+@click.command(short_help="Decide somebody else's certificates.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_parameters
+@click.option("--try-samples", multiple=True, type=int, metavar="N", help="Infer: try N too.")
+@click.option("--try-failure-prob", multiple=True, metavar="A", help="Infer: try A too.")
+@click.option("--profile", default="auto", show_default=True, help="What kind of files these are.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME=HEADER",
+    help="What a column is called: radius=r, p_lower=..., count=..., count:0=...",
+)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    show_default=True,
+    help="Of the report.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the report there.")
+@click.option(
+    "--fix",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="Write the log again with what is proved, rounded down in its own format.",
+)
+@click.option(
+    "--fail-on",
+    multiple=True,
+    type=click.Choice(_FAILS),
+    help="Verdicts that make the exit code (default: all four).",
+)
+@click.option("--max-excess", metavar="X", help="Claims above by at most X do not count as failed.")
+@click.option("--exit-zero", is_flag=True, help="Exit 0 whatever the verdicts.")
+@click.option("--allow-empty", is_flag=True, help="Exit 0 where there are no claims.")
+def audit(
+    paths: tuple[Path, ...],
+    try_samples: tuple[int, ...],
+    try_failure_prob: tuple[str, ...],
+    profile: str,
+    columns: tuple[str, ...],
+    style: str,
+    output: Path | None,
+    fix: Path | None,
+    fail_on: tuple[str, ...],
+    max_excess: str | None,
+    exit_zero: bool,
+    allow_empty: bool,
+    **stated: str | None,
+) -> int:
+    """Decide every claim in PATHS: files, or folders with all that is in them.
+
+    Cohen-style logs, probability logs, vote counts, accuracy curves, run folders of certaudit,
+    and CSV, TSV, JSONL or NPZ with columns that --column names. What a file does not state, an
+    option can; what nobody states is inferred from the numbers, and said.
+
+    Verdicts: confirmed, refuted, unsupported, inconclusive, malformed; rows that abstain are
+    counted apart. Exits 0 when all is confirmed, 1 when something is refuted or unsupported, 2
+    when a row cannot be read, 3 when something is inconclusive, 5 when there are no claims.
+
+    Example: certaudit audit logs/ --samples 100000 --failure-prob 0.001
+    """
+    from certaudit.auditor import audit_sources, make_options
+    from certaudit.errors import InputError
+    from certaudit.exact import parse_rational
+    from certaudit.io.claims import sources
+    from certaudit.io.files import whole_file
+
+    options = make_options(more_samples=try_samples, more_failure_probs=try_failure_prob, **stated)
+    limit = None if max_excess is None else parse_rational(max_excess, "--max-excess")
+    if limit is not None and limit < 0:
+        raise click.UsageError("--max-excess: must not be negative")
+    named = _column_map(columns)
+    if fix is not None and (len(paths) != 1 or not paths[0].is_file()):
+        raise click.UsageError("--fix: give one file")
+    found = chain.from_iterable(sources(path, columns=named, profile=profile) for path in paths)
+    small: Counter[str] = Counter()
+    with ExitStack() as stack:
+        takers: list[Callable[[Rows], None]] = []
+        if limit is not None:
+            takers.append(lambda rows: small.update(_within(rows, limit)))
+        writer = None
+        if style == "json":
+            binary: IO[bytes] = (
+                stack.enter_context(whole_file(output)) if output else sys.stdout.buffer
+            )
+            writer = _JsonWriter(binary)
+            takers.append(writer.rows)
+        with progress("auditing") as bar:
+            report = audit_sources(found, options, _to_all(takers), bar)
+        if writer is not None:
+            writer.finish(report)
+    if fix is not None:
+        from certaudit.auditor import fix_log
+
+        mended = fix_log(paths[0], fix, options, columns=named, profile=profile)
+        say(f"{fix}: {mended} rows written with what is proved")
+    if style == "sarif":
+        from certaudit.auditing.sarif import sarif
+
+        _write(json.dumps(sarif(report.files), indent=1) + "\n", output)
+    elif style == "text":
+        if output is not None:
+            raise click.UsageError("-o needs --format json or sarif")
+        _print(report)
+    if not report.files and not report.skipped:
+        raise InputError(f"{paths[0]}: holds no files")
+    return _exit(report, fail_on or _FAILS, small, exit_zero=exit_zero, allow_empty=allow_empty)
+
+
+def _column_map(columns: tuple[str, ...]) -> dict[str, str] | None:
+    found: dict[str, str] = {}
+    for text in columns:
+        name, _, header = text.partition("=")
+        if not name or not header:
+            raise click.UsageError(f"--column {text!r}: write NAME=HEADER")
+        if name in found:
+            raise click.UsageError(f"--column {name} is given twice")
+        found[name] = header
+    return found or None
+
+
+def _to_all(takers: list[Callable[[Rows], None]]) -> Callable[[Rows], None] | None:
+    if not takers:
+        return None
+
+    def take(rows: Rows) -> None:
+        for taker in takers:
+            taker(rows)
+
+    return take
+
+
+def _within(rows: Rows, limit: Any) -> Counter[str]:  # noqa: ANN401
+    """Count the rows that are above by no more than the limit, by verdict."""
+    from fractions import Fraction
+
+    import numpy as np
+
+    from certaudit.auditing.verdict import Verdict
+
+    judged = rows.judged
+    close = np.array(
+        [math.isfinite(e) and Fraction(e) <= limit for e in judged.excess.tolist()], dtype=np.bool_
+    )
+    return Counter(
+        {
+            verdict.value: int((judged.is_(verdict) & close).sum())
+            for verdict in (Verdict.UNSUPPORTED, Verdict.INCONCLUSIVE)
+        }
+    )
+
+
+def _exit(
+    report: Report,
+    fail_on: tuple[str, ...],
+    small: Counter[str],
+    *,
+    exit_zero: bool,
+    allow_empty: bool,
+) -> Exit:
+    """Return the exit code; options change it, never a verdict."""
+    verdicts = report.verdicts
+    if not sum(file.claims for file in report.files):
+        return Exit.CONFIRMED if allow_empty or exit_zero else Exit.NOTHING
+    if exit_zero:
+        return Exit.CONFIRMED
+    codes = [_CODES[name] for name in fail_on if verdicts[name] > small[name]]
+    return worst([*codes, Exit.CONFIRMED])
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        return
+    from certaudit.io.files import write_bytes
+
+    write_bytes(output, text.encode())
+
+
+class _JsonWriter:
+    """Writes the JSON report with its claims as they are decided: they may be millions."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._before = b""
+        file.write(b'{"claims": [')
+
+    def rows(self, rows: Rows) -> None:
+        """Write some rows, an object a line."""
+        from certaudit.auditor import claim_objects
+
+        lines = [json.dumps(claim, allow_nan=False) for claim in claim_objects(rows)]
+        if lines:
+            self._file.write(self._before + b"\n" + ",\n".join(lines).encode("ascii"))
+            self._before = b","
+
+    def finish(self, report: Report) -> None:
+        """Write the rest."""
+        rest = report.as_json()
+        del rest["claims"]
+        text = json.dumps(rest, allow_nan=False, indent=1)
+        self._file.write(b"\n]," + text[1:].encode("ascii") + b"\n")
+        self._file.flush()
+
+
+# Text ------------------------------------------------------------------------------------------
+
+
+def _print(report: Report) -> None:
+    show(*_headline(report))
+    verdicts = report.verdicts
+    claims = sum(file.claims for file in report.files)
+    listing = table("verdict", ">rows", ">share")
+    for name in ("confirmed", *_FAILS):
+        if verdicts[name] or name in ("confirmed", "unsupported"):
+            listing.add_row(name, f"{verdicts[name]:,}", percent(verdicts[name], max(claims, 1)))
+    if verdicts["abstained"]:
+        listing.add_row("(abstained)", f"{verdicts['abstained']:,}", "")
+    show(listing)
+    _print_findings(report)
+    _print_parameters(report)
+    _print_accuracy(report)
+    skipped = len(report.skipped)
+    read = len(report.files)
+    files = f"{read} {'file' if read == 1 else 'files'} read"
+    if skipped:
+        names = ", ".join(shorten(printable(item.name), 30) for item in report.skipped[:3])
+        files += f", {skipped} skipped ({names}{', ...' if skipped > 3 else ''})"
+    show(files + ".")
+
+
+def _headline(report: Report) -> Iterator[str]:
+    """Yield the effect, in a sentence or two."""
+    claims = sum(file.claims for file in report.files)
+    if not claims:
+        yield "No claims."
+        return
+    summary = report.summary()
+    causes: Any = summary["by_cause"]
+    accuracy: Any = summary["accuracy"]
+    verdicts = report.verdicts
+    rounded = sum(file.rounded_up for file in report.files)
+    bad = verdicts["refuted"] + verdicts["unsupported"]
+    if not bad and not verdicts["inconclusive"] and not verdicts["malformed"]:
+        yield f"All {claims:,} claims are confirmed."
+        return
+    if rounded:
+        yield (
+            f"{rounded:,} of {claims:,} claims are printed up to "
+            f"{_up(max(file.largest_rounding for file in report.files))} above what was proven"
+            + (f"; {verdicts['inconclusive']:,} more may be." if verdicts["inconclusive"] else ".")
+        )
+    others = bad - rounded
+    if others:
+        noise = causes.get("float-noise", 0)
+        beyond = others - noise
+        parts = []
+        if noise:
+            parts.append(f"{noise:,} are above it by float noise")
+        if beyond > 0:
+            parts.append(f"{beyond:,} claim more than the evidence proves")
+        yield f"Of {claims:,} claims " + " and ".join(parts) + "."
+    drop = accuracy["grid_drop"]
+    if drop and drop["rows"]:
+        yield (
+            f"Certified accuracy changes by at most {_points(drop['rows'], drop['of'])} points"
+            + (f" ({shorten(printable(drop['file']), 40)})." if len(report.files) > 1 else ".")
+        )
+    elif drop:
+        yield "Certified accuracy at the usual radii does not change."
+
+
+def _up(value: float) -> str:
+    """Return a number with two digits, rounded up."""
+    if not math.isfinite(value) or value <= 0:
+        return "0"
+    places = 1 - math.floor(math.log10(value))
+    scaled = math.ceil(value * 10**places * (1 - 1e-12))
+    return f"{scaled / 10**places:.{max(places, 0)}f}" if places < 12 else f"{value:.1e}"
+
+
+def _points(rows: int, of: int) -> str:
+    cents = -(-rows * 10_000 // of)
+    return f"{cents // 100}.{cents % 100:02}"
+
+
+def _print_findings(report: Report) -> None:
+    grouped: dict[str, list[tuple[str, FileFinding]]] = {}
+    for file in report.files:
+        for finding in file.findings:
+            grouped.setdefault(finding.kind.code, []).append((file.name, finding))
+    if not grouped:
+        return
+    listing = table("finding", ">rows", ">files", "first seen")
+    for code in sorted(grouped):
+        entries = grouped[code]
+        name, first = entries[0]
+        rows = sum(finding.rows for _, finding in entries)
+        files = len({name for name, _ in entries})
+        where = _place(name, first)
+        listing.add_row(f"{code} {first.kind.name}", f"{rows:,}" if rows else "", str(files), where)
+    show(listing)
+    for code in ("CA118", "CA119", "CA132"):
+        for name, finding in grouped.get(code, [])[:3]:
+            show(f"{code} {shorten(printable(name), 60)}: {printable(finding.message)}")
+            stated = {k: v for k, v in finding.more.items() if k.startswith(("stated", "inferred"))}
+            if stated:
+                show("  " + ", ".join(f"{k.replace('_', ' ')}: {v}" for k, v in stated.items()))
+
+
+def _place(name: str, finding: FileFinding) -> str:
+    """Return file and line, the end of a long path."""
+    line = f":{finding.line}" if finding.line else ""
+    text = printable(name)
+    room = 32 - len(line)
+    return (text if len(text) <= room else "..." + text[-(room - 3) :]) + line
+
+
+def _print_parameters(report: Report) -> None:
+    groups: Counter[tuple[str, str]] = Counter()
+    for file in report.files:
+        if file.claims:
+            spelled = ", ".join(
+                f"{k} {v if not isinstance(v, dict) else _model(v)}"
+                for k, v in file.parameters.items()
+            )
+            groups[spelled or "none", ", ".join(file.inferred)] += 1
+    if not groups:
+        return
+    listing = table("parameters", "inferred", ">files")
+    for (spelled, inferred), files in groups.most_common(_SHOWN):
+        listing.add_row(spelled, inferred or "nothing", str(files))
+    if len(groups) > _SHOWN:
+        listing.add_row(f"and {len(groups) - _SHOWN} more", "", "")
+    show(listing)
+
+
+def _model(model: dict[str, Any]) -> str:
+    return " ".join([str(model["name"]), *(f"{k}={v}" for k, v in model.items() if k != "name")])
+
+
+def _print_accuracy(report: Report) -> None:
+    """Print certified accuracy, claimed against proven, of one file; of several, where it falls."""
+    files = [file for file in report.files if file.effect.rows and file.kind in ("radii", "votes")]
+    if len(files) == 1:
+        effect = files[0].effect.as_json()
+        points: Any = effect["certified"]
+        rows: Any = effect["rows"]
+        listing = table(">radius", ">claimed", ">proven")
+        step = max(1, len(points) // 12)
+        for point in points[::step]:
+            listing.add_row(
+                f"{point['radius']:g}", percent(point["claimed"], rows),
+                percent(point["proved"], rows),
+            )  # fmt: skip
+        if points:
+            show("certified accuracy" if files[0].knows_right else "certified share of rows")
+            show(listing)
+        average: Any = effect["average_radius"]
+        if average["claimed"] is not None:
+            show(f"average radius: claimed {average['claimed']:g}, proven {average['proved']:g}")
+        return
+    falling = [file for file in files if file.effect.grid_drop()]
+    if not falling:
+        return
+    falling.sort(key=lambda f: -f.effect.grid_drop() / f.effect.rows)
+    listing = table("certified accuracy falls most in", ">points", ">rows")
+    for file in falling[:5]:
+        text = printable(file.name)
+        listing.add_row(
+            text if len(text) <= 54 else "..." + text[-51:],
+            _points(file.effect.grid_drop(), file.effect.rows),
+            f"{file.effect.rows:,}",
+        )
+    show(listing)

@@ -14,6 +14,7 @@ from certaudit.errors import CertauditError, InputError, Undecided
 from certaudit.exact import exact
 
 if TYPE_CHECKING:
+    from certaudit.auditor import audit
     from certaudit.certify.label_flip import certify_label_flip
     from certaudit.io.tables import load_table
     from certaudit.noise import discrete, gaussian, label_flip, sparse
@@ -28,6 +29,7 @@ __all__ = [
     "InputError",
     "Undecided",
     "__version__",
+    "audit",
     "certified",
     "certify_label_flip",
     "discrete",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "audit": "certaudit.auditor",
     "certified": "certaudit.rigorous.radius",
     "certify_label_flip": "certaudit.certify.label_flip",
     "discrete": "certaudit.noise",

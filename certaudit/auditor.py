@@ -66,11 +66,11 @@ class Report:
             "open": sum(effect.open for effect in effects),
             "overclaimed": sum(effect.overclaimed for effect in effects),
         }
-        for name in ("grid_drop", "worst_drop"):
+        for name, lose in (("grid_drop", "grid_drop"), ("worst_drop", "accuracy_drop")):
             largest: tuple[Fraction, dict[str, object]] | None = None
             for file in files:
                 effect = file.effect
-                lost = getattr(effect, name)()
+                lost = getattr(effect, lose)()
                 share = Fraction(lost, effect.rows)
                 if largest is None or share > largest[0]:
                     largest = share, {"rows": lost, "of": effect.rows, "file": file.name}
@@ -283,7 +283,7 @@ def fix_log(
 
     Raises InputError for a file whose format cannot be written, and as audit does.
     """
-    found = [item for item in sources(path, columns=columns, profile=profile)]
+    found = list(sources(path, columns=columns, profile=profile))
     if len(found) != 1 or isinstance(found[0], Skipped) or found[0].kind == "curve":
         raise InputError(f"{path}: --fix writes one log of claims")
     changes: dict[int, dict[str, str]] = {}
@@ -297,6 +297,8 @@ def fix_log(
 
     report = audit_source(found[0], options, take)
     manifest = _manifest(report, {**found[0].stated, **options.stated})
+    from certaudit.io.claims import rewrite
+
     rewrite(path, output, changes, manifest, columns=columns)
     return len(changes), left
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +43,7 @@ from certaudit.findings import (
 from certaudit.noise import Gaussian
 from certaudit.rigorous.radius import certified, gaussian_radius
 
-__all__ = ["KEY_COLUMNS", "GaussianJudge", "Key", "Outcome", "Scale", "Setting"]
+__all__ = ["KEY_COLUMNS", "GaussianJudge", "Key", "Outcome", "Scale", "Setting", "gaussian_judge"]
 
 KEY_COLUMNS = ("radius", "p_lower", "p_upper", "count", "samples")
 """The columns of the fields of a Key."""
@@ -147,11 +147,39 @@ class Setting:
         return None if n is None or self.level is None else quantiles(n, self.level)
 
 
+class _Printed(NamedTuple):
+    """A printed radius, what it stands for, and these as quantiles: in units of the scale."""
+
+    radius: Fraction
+    claimed: float
+    unit: Fraction
+    from_: Fraction
+    """The least quantile that may print so."""
+    to: Fraction
+    """The largest one."""
+    at: tuple[Fraction, Fraction]
+    """Rationals around the quantile of the radius itself."""
+
+
 class _Counts(NamedTuple):
     """The counts from `least` to `most` that a row may come from; none where most < least."""
 
     least: int
     most: int
+
+
+@lru_cache(maxsize=64)
+def _shared(
+    formats: tuple[tuple[str, Format], ...], rest: tuple[object, ...], *, contradicted: bool
+) -> GaussianJudge:
+    return GaussianJudge(Setting(dict(formats), *rest), contradicted=contradicted)  # type: ignore[arg-type]
+
+
+def gaussian_judge(setting: Setting, *, contradicted: bool = False) -> GaussianJudge:
+    """Return the one judge of a setting: the files of a folder often share theirs."""
+    values = [getattr(setting, field.name) for field in fields(setting)]
+    formats = tuple(sorted(setting.formats.items()))
+    return _shared(formats, tuple(values[1:]), contradicted=contradicted)
 
 
 class GaussianJudge:
@@ -164,6 +192,7 @@ class GaussianJudge:
         self._outcomes: dict[Key, int] = {}
         self._known: list[Outcome] = []
         self._table: Judged | None = None
+        self._radii: dict[str, _Printed] = {}
         self._intervals: dict[tuple[str, str], tuple[Fraction, Fraction]] = {}
 
     # Rows ------------------------------------------------------------------------------------
@@ -176,6 +205,7 @@ class GaussianJudge:
         if len(self._known) > _MOST:
             self._outcomes.clear()
             self._intervals.clear()
+            self._radii.clear()
             self._known.clear()
         before = len(self._known)
         new = [key for key in dict.fromkeys(keys) if key not in self._outcomes]
@@ -206,11 +236,9 @@ class GaussianJudge:
                 if key.p_upper and not key.votes:
                     low, high = self._share_interval("p_upper", key.p_upper)
                     shares.update((1 - low, 1 - high))
-                value = parse_printed(key.radius) if key.radius else None
-                if value is not None and value >= 0 and setting.scale is not None:
-                    low, high = self._radius_interval(key.radius, value)
-                    for radius in (low, value, high):
-                        targets.update(setting.scale.targets(radius))
+                printed = self._printed(key.radius) if key.radius else None
+                if printed is not None:
+                    targets.update((printed.from_, printed.to, *printed.at))
         found.firsts(list(targets))
         found.first_shares([share for share in shares if 0 < share < 1])
 
@@ -294,11 +322,31 @@ class GaussianJudge:
             self._intervals[key] = self.setting.formats[name].interval(text, _share(text))
         return self._intervals[key]
 
-    def _radius_interval(self, text: str, radius: Fraction) -> tuple[Fraction, Fraction]:
-        """Return what a printed radius stands for; float errors are those of a unit quantile."""
+    def _printed(self, text: str) -> _Printed | None:
+        """Return what a printed radius stands for, None for one that is infinite or negative.
+
+        Float errors are those of a unit quantile. Raises InputError for what is no number.
+        """
+        known = self._radii.get(text)
+        if known is not None:
+            return known
         scale = self.setting.scale
-        size = Fraction(0) if scale is None else scale.radius_down(1.0)
-        return self.setting.formats["radius"].interval(text, radius, size)
+        radius = parse_printed(text)
+        if radius is None or radius < 0 or scale is None:
+            return None
+        form = self.setting.formats["radius"]
+        low, high = form.interval(text, radius, scale.radius_down(1.0))
+        unit = form.unit(radius)
+        found = _Printed(
+            radius,
+            _nearest(radius),
+            unit,
+            scale.targets(low)[0],
+            scale.targets(high)[1],
+            scale.targets(radius),
+        )
+        self._radii[text] = found
+        return found
 
     def _radius_outcome(
         self, key: Key, found: Quantiles, stated: _Counts, count: int | None
@@ -317,8 +365,9 @@ class GaussianJudge:
             return Outcome(Verdict.INCONCLUSIVE, reason, findings=bits, claimed=claimed, unit=unit)
         if setting.scale is None:
             return Outcome(Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE, claimed=claimed, unit=unit)
-        low, _ = self._radius_interval(text, radius)
-        from_low = found.first(setting.scale.targets(low)[0])
+        printed_as = self._printed(text)
+        assert printed_as is not None  # noqa: S101  (not negative, and there is a scale)
+        from_low = found.first(printed_as.from_)
         if from_low > found.samples:
             cause = self._impossible
             return self._above(
@@ -326,8 +375,8 @@ class GaussianJudge:
                 BEYOND_EVERY_OUTCOME, radius, unit, found, found.samples,
             )  # fmt: skip
         wins = found.first(Fraction(0))
-        proved_by = [found.first(target) for target in setting.scale.targets(radius)]
-        counts = self._consistent(key, radius, found, stated)
+        proved_by = [found.first(target) for target in printed_as.at]
+        counts = self._consistent(printed_as, found, stated)
         known = count is not None or bool(key.p_lower) or bool(key.p_upper)
         printed = counts.least <= counts.most
         if not printed:
@@ -338,9 +387,11 @@ class GaussianJudge:
                 )  # fmt: skip
             counts = stated
         if counts.least >= max(*proved_by, wins):
-            # One more printed unit would hold as well.
-            more = setting.scale.targets(radius + form.unit(radius))[1]
-            under = known and form.unit(radius) > 0 and found.reaches(counts.least, more)
+            under = False
+            if known and form.unit(radius) > 0:
+                # One more printed unit would hold as well.
+                more = setting.scale.targets(radius + form.unit(radius))[1]
+                under = found.reaches(counts.least, more)
             return Outcome(
                 Verdict.CONFIRMED, Reason.PROVED, Cause.NONE,
                 zero | (_bit(UNDER_CLAIM) if under else 0), claimed,
@@ -369,13 +420,10 @@ class GaussianJudge:
             radius, unit, found, counts.least,
         )  # fmt: skip
 
-    def _consistent(self, key: Key, radius: Fraction, found: Quantiles, stated: _Counts) -> _Counts:
-        """Return which of some counts have a radius that prints as the row's, and win the vote."""
-        assert self.setting.scale is not None  # noqa: S101  (callers ask for one)
-        low, high = self._radius_interval(key.radius, radius)
-        targets = self.setting.scale.targets
-        least = max(found.first(targets(low)[0]), found.first(Fraction(0)), stated.least)
-        return _Counts(least, min(found.first(targets(high)[1]) - 1, stated.most))
+    def _consistent(self, printed: _Printed, found: Quantiles, stated: _Counts) -> _Counts:
+        """Return which of some counts have a radius that prints so, and win the vote."""
+        least = max(found.first(printed.from_), found.first(Fraction(0)), stated.least)
+        return _Counts(least, min(found.first(printed.to) - 1, stated.most))
 
     def _above(
         self, verdict: Verdict, reason: Reason, cause: Cause, bits: int, kind: Kind | None,
@@ -470,9 +518,8 @@ class GaussianJudge:
                 Verdict.INCONCLUSIVE, Reason.SOME_COUNTS_PROVE, Cause.PRINTED_ROUNDING, bits,
                 claimed, proved, excess, unit,
             )  # fmt: skip
-        least = setting.scale.targets(
-            max(Fraction(0), self._radius_interval(key.radius, radius)[0])
-        )[0]
+        printed = self._printed(key.radius)
+        least = max(Fraction(0), printed.from_) if printed is not None else below
         cause = Cause.BEYOND_EVIDENCE
         if _certified(least, high):
             cause = Cause.FLOAT_NOISE if form.kind == "float64" else Cause.PRINTED_ROUNDING
@@ -506,10 +553,9 @@ class GaussianJudge:
                 return self._printed_radius(Fraction(_radius_of_share(setting.scale, share)))
             votes = _whole(key.votes) if key.votes else None
             counts = self._counts(key, found, votes)
-            if key.radius and setting.scale is not None:
-                radius = parse_printed(key.radius)
-                if radius is not None and votes is None:
-                    counts = self._consistent(key, radius, found, counts)
+            printed = self._printed(key.radius) if key.radius else None
+            if printed is not None and votes is None:
+                counts = self._consistent(printed, found, counts)
         except InputError:
             return {"radius": ""} if key.radius else None
         if not 0 <= counts.least <= min(counts.most, found.samples):
@@ -556,18 +602,19 @@ class GaussianJudge:
                 return False
             counts = self._counts(key, found, votes)
             if key.radius and setting.decided:
-                radius = parse_printed(key.radius)
-                if radius is None or radius < 0:
+                printed = self._printed(key.radius)
+                if printed is None:
                     return True
-                counts = self._consistent(key, radius, found, counts)
+                counts = self._consistent(printed, found, counts)
         except (InputError, Undecided):
             return True
         return counts.least <= counts.most
 
 
 def _table(outcomes: list[Outcome]) -> Judged:
-    columns = zip(*outcomes, strict=True)
-    verdict, reason, cause, bits, claimed, proved, excess, unit = columns
+    if not outcomes:
+        return Judged.blank(0)
+    verdict, reason, cause, bits, claimed, proved, excess, unit = zip(*outcomes, strict=True)
     return Judged(
         np.array([word.code for word in verdict], np.uint8),
         np.array([word.code for word in cause], np.uint8),

@@ -13,7 +13,14 @@ from typing import TypeAlias
 import numpy as np
 
 from certaudit.auditing.effect import Effect
-from certaudit.auditing.gaussian import KEY_COLUMNS, GaussianJudge, Key, Scale, Setting
+from certaudit.auditing.gaussian import (
+    KEY_COLUMNS,
+    GaussianJudge,
+    Key,
+    Scale,
+    Setting,
+    gaussian_judge,
+)
 from certaudit.auditing.parameters import Candidates, Parameters, explaining
 from certaudit.auditing.printed import Format, FormatSurvey, parse_printed
 from certaudit.auditing.product import ProductJudge
@@ -309,7 +316,7 @@ class _Audit:
         setting = found.setting(base)
         if setting.scale is None and self.source.kind == "votes":
             setting = replace(setting, scale=Scale(Fraction(1)))  # radius 0 only
-        return GaussianJudge(setting, contradicted=self.contradiction is not None)
+        return gaussian_judge(setting, contradicted=self.contradiction is not None)
 
     def _explained(self, survey: _Survey, base: Setting, stated: Parameters) -> Parameters:
         """Return the stated parameters, what is missing in them inferred from the rows."""

@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import count
 from typing import TypeVar
 
-from certaudit.auditing.gaussian import GaussianJudge, Key, Scale, Setting
+from certaudit.auditing.gaussian import GaussianJudge, Key, Scale, Setting, gaussian_judge
 from certaudit.auditing.printed import parse_printed
 from certaudit.errors import InputError
 from certaudit.exact import format_rational
@@ -99,12 +99,12 @@ def explaining(
         for chance in chances:
             known = Parameters(None, samples, chance)
             # Bounds on shares do not depend on sigma: they settle most pairs at once.
-            if shares and not _explains(GaussianJudge(known.setting(base)), shares, spare):
+            if shares and not _explains(gaussian_judge(known.setting(base)), shares, spare):
                 continue
             for dimension in dimensions:
                 for sigma in _sigmas(keys, base, stated, known, dimension, free="sigma" in free):
                     found = Parameters(sigma, samples, chance, dimension)
-                    if _explains(GaussianJudge(found.setting(base)), radii, spare):
+                    if _explains(gaussian_judge(found.setting(base)), radii, spare):
                         yield found
 
 
@@ -171,7 +171,7 @@ def _shortest(low: Fraction, high: Fraction) -> Fraction:
 
 def _explains(judge: GaussianJudge, keys: Sequence[Key], spare: int) -> bool:
     """Return whether all rows but `spare` are explained; wrong guesses fall after a few of them."""
-    start, size = 0, 2
+    start, size = 0, 4
     while start < len(keys):
         block = keys[start : start + size]
         judge.prepare(block)
@@ -179,5 +179,5 @@ def _explains(judge: GaussianJudge, keys: Sequence[Key], spare: int) -> bool:
         if spare < 0:
             return False
         start += size
-        size *= 2
+        size *= 4
     return True

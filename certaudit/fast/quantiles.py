@@ -230,6 +230,8 @@ class Quantiles:
             hazard = np.minimum(slope, -(whole - n * share) / np.maximum(spread**2, 1e-9))
             step = (goal - tail) / np.minimum(hazard, -1e-9)
             counts = np.clip(whole + np.clip(step, -4 * spread - 4, 4 * spread + 4), 1, n)
+            if np.all(np.abs(counts - whole) < 1):
+                break
         return np.clip(np.ceil(counts - 1e-6), 1, n).astype(np.int64)
 
     def _log_tails(

@@ -19,7 +19,7 @@ from certaudit.claims import PARAMETERS, Source, Stated, parameter
 from certaudit.errors import InputError
 from certaudit.exact import Number
 from certaudit.findings import BITS, STOPPED_EARLY
-from certaudit.io.claims import Skipped, frame_source, sources
+from certaudit.io.claims import Broken, Skipped, frame_source, rewrite, sources
 
 __all__ = ["Report", "audit", "audit_sources", "claim_objects", "make_options"]
 
@@ -37,6 +37,8 @@ class Report:
 
     files: list[FileReport] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    """Files that should have been audited and cannot be read."""
     claims: list[dict[str, object]] = field(default_factory=list)
 
     @property
@@ -51,6 +53,7 @@ class Report:
         return {
             "files": len(self.files),
             "skipped": len(self.skipped),
+            "broken": len(self.broken),
             "claims": sum(file.claims for file in self.files),
             **{verdict.value: verdicts[verdict.value] for verdict in VERDICTS},
             "by_cause": {c.value: causes[c.value] for c in CAUSES if causes[c.value]},
@@ -73,7 +76,15 @@ class Report:
                 lost = getattr(effect, lose)()
                 share = Fraction(lost, effect.rows)
                 if largest is None or share > largest[0]:
-                    largest = share, {"rows": lost, "of": effect.rows, "file": file.name}
+                    largest = (
+                        share,
+                        {
+                            "rows": lost,
+                            "of": effect.rows,
+                            "file": file.name,
+                            "radii": ", ".join(f"{r:g}" for r in effect.grid[:4]) + ", ...",
+                        },
+                    )
             found[name] = None if largest is None else largest[1]
         return found
 
@@ -84,6 +95,7 @@ class Report:
             "findings": [f.as_json(file.name) for file in self.files for f in file.findings],
             "files": [file.as_json() for file in self.files],
             "skipped": [{"file": skipped.name, "why": skipped.why} for skipped in self.skipped],
+            "broken": [{"file": broken.name, "why": broken.why} for broken in self.broken],
             "claims": self.claims,
         }
 
@@ -130,7 +142,9 @@ def audit(
         more_samples=more_samples, more_failure_probs=more_failure_probs, **stated
     )
     if isinstance(claims, str | Path):
-        found: Iterator[Source | Skipped] = sources(Path(claims), columns=columns, profile=profile)
+        found: Iterator[Source | Skipped | Broken] = sources(
+            Path(claims), columns=columns, profile=profile
+        )
     else:
         found = iter([frame_source(claims, columns=columns)])
     kept: list[dict[str, object]] = []
@@ -141,7 +155,7 @@ def audit(
 
 
 def audit_sources(
-    found: Iterator[Source | Skipped],
+    found: Iterator[Source | Skipped | Broken],
     options: Options,
     sink: Sink | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -152,6 +166,8 @@ def audit_sources(
     for item in found:
         if isinstance(item, Skipped):
             report.skipped.append(item)
+        elif isinstance(item, Broken):
+            report.broken.append(item)
         else:
             readable.append(item)
     curves = {_log_name(s.name) for s in readable if s.kind == "curve"}
@@ -160,18 +176,25 @@ def audit_sources(
     for done, source in enumerate(readable):
         if progress is not None:
             progress(done, len(readable))
-        if source.kind == "curve":
-            stated = {**source.stated, **options.stated}
-            curve = replace(source, stated=stated)
-            log = reached.get(_log_name(source.name))
-            report.files.append(audit_curve(curve, log, sink))
-            continue
-        if source.name in curves:
+        if source.name in curves and source.kind != "curve":
             reached[source.name] = Reached()
-        taking = _both(sink, reached.get(source.name))
-        report.files.append(audit_source(source, options, taking))
+        try:
+            report.files.append(_audit_one(source, options, sink, reached))
+        except InputError as error:
+            if len(readable) == 1:
+                raise
+            report.broken.append(Broken(source.name, str(error).removeprefix(f"{source.name}: ")))
     _stopped_early(report.files)
     return report
+
+
+def _audit_one(
+    source: Source, options: Options, sink: Sink | None, reached: dict[str, Reached]
+) -> FileReport:
+    if source.kind == "curve":
+        curve = replace(source, stated={**source.stated, **options.stated})
+        return audit_curve(curve, reached.get(_log_name(source.name)), sink)
+    return audit_source(source, options, _both(sink, reached.get(source.name)))
 
 
 def _both(first: Sink | None, second: Sink | None) -> Sink | None:
@@ -284,7 +307,8 @@ def fix_log(
     Raises InputError for a file whose format cannot be written, and as audit does.
     """
     found = list(sources(path, columns=columns, profile=profile))
-    if len(found) != 1 or isinstance(found[0], Skipped) or found[0].kind == "curve":
+    source = found[0] if len(found) == 1 else None
+    if not isinstance(source, Source) or source.kind == "curve":
         raise InputError(f"{path}: --fix writes one log of claims")
     changes: dict[int, dict[str, str]] = {}
     left = 0
@@ -295,10 +319,8 @@ def fix_log(
         changes.update(changed)
         left += kept + len(rows.chunk.malformed)
 
-    report = audit_source(found[0], options, take)
-    manifest = _manifest(report, {**found[0].stated, **options.stated})
-    from certaudit.io.claims import rewrite
-
+    report = audit_source(source, options, take)
+    manifest = _manifest(report, {**source.stated, **options.stated})
     rewrite(path, output, changes, manifest, columns=columns)
     return len(changes), left
 

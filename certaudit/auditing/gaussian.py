@@ -219,8 +219,11 @@ class GaussianJudge:
         table = self._table
         return Judged(*(getattr(table, name)[places] for name in Judged.__slots__))
 
-    def prepare(self, keys: Iterable[Key]) -> None:
-        """Find the counts behind many printed radii at once; faster than one by one."""
+    def prepare(self, keys: Iterable[Key], *, only_least: bool = False) -> None:
+        """Find the counts behind many printed radii at once; faster than one by one.
+
+        `only_least`: no more than what `explains` asks for.
+        """
         setting = self.setting
         found = setting.quantiles(None)
         if found is None:
@@ -238,7 +241,9 @@ class GaussianJudge:
                     shares.update((1 - low, 1 - high))
                 printed = self._printed(key.radius) if key.radius else None
                 if printed is not None:
-                    targets.update((printed.from_, printed.to, *printed.at))
+                    targets.add(printed.from_)
+                    if not only_least:
+                        targets.update((printed.to, *printed.at))
         found.firsts(list(targets))
         found.first_shares([share for share in shares if 0 < share < 1])
 
@@ -379,13 +384,12 @@ class GaussianJudge:
         counts = self._consistent(printed_as, found, stated)
         known = count is not None or bool(key.p_lower) or bool(key.p_upper)
         printed = counts.least <= counts.most
-        if not printed:
-            if not known:
-                return self._above(
-                    Verdict.UNSUPPORTED, Reason.NOT_ATTAINABLE, self._impossible, zero,
-                    RADIUS_NOT_ATTAINABLE, radius, unit, found, from_low - 1,
-                )  # fmt: skip
-            counts = stated
+        if not printed and not known:
+            return self._above(
+                Verdict.UNSUPPORTED, Reason.NOT_ATTAINABLE, self._impossible, zero,
+                RADIUS_NOT_ATTAINABLE, radius, unit, found, from_low - 1,
+            )  # fmt: skip
+        counts = counts if printed else stated
         if counts.least >= max(*proved_by, wins):
             under = False
             if known and form.unit(radius) > 0:
@@ -398,23 +402,16 @@ class GaussianJudge:
                 self._radius_of(found, counts.least), 0.0, unit,
             )  # fmt: skip
         if counts.most < max(min(proved_by), wins):
-            if counts.most < wins:
-                return self._above(
-                    Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED, Cause.BEYOND_EVIDENCE, zero,
-                    VOTE_NOT_WON, radius, unit, found, counts.least,
-                )  # fmt: skip
-            if not printed:
-                return self._above(
-                    Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED, Cause.BEYOND_EVIDENCE, zero,
-                    RADIUS_EXCEEDS_GUARANTEE, radius, unit, found, counts.least,
-                )  # fmt: skip
             exactly = form.kind == "float64"
-            cause = Cause.FLOAT_NOISE if exactly else Cause.PRINTED_ROUNDING
+            cause, reason = Cause.BEYOND_EVIDENCE, Reason.LESS_IS_PROVED
+            kind = VOTE_NOT_WON if counts.most < wins else RADIUS_EXCEEDS_GUARANTEE
+            if counts.most >= wins and printed:
+                cause = Cause.FLOAT_NOISE if exactly else Cause.PRINTED_ROUNDING
+                reason = Reason.NO_COUNT_PROVES
+                kind = RADIUS_EXCEEDS_GUARANTEE if exactly else RADIUS_ROUNDED_UP
             return self._above(
-                Verdict.UNSUPPORTED, Reason.NO_COUNT_PROVES, cause, zero,
-                RADIUS_EXCEEDS_GUARANTEE if exactly else RADIUS_ROUNDED_UP,
-                radius, unit, found, counts.least,
-            )  # fmt: skip
+                Verdict.UNSUPPORTED, reason, cause, zero, kind, radius, unit, found, counts.least
+            )
         return self._above(
             Verdict.INCONCLUSIVE, Reason.SOME_COUNTS_PROVE, Cause.PRINTED_ROUNDING, zero, None,
             radius, unit, found, counts.least,
@@ -605,6 +602,12 @@ class GaussianJudge:
                 printed = self._printed(key.radius)
                 if printed is None:
                     return True
+                least = max(found.first(printed.from_), found.first(Fraction(0)), counts.least)
+                if least > min(found.samples, counts.most):
+                    return False
+                low, high = found.radius(least)
+                if high <= printed.to or low > printed.to:
+                    return high <= printed.to
                 counts = self._consistent(printed, found, counts)
         except (InputError, Undecided):
             return True
@@ -628,14 +631,15 @@ def _table(outcomes: list[Outcome]) -> Judged:
 
 
 def _worst(outcomes: list[Outcome]) -> Outcome:
-    """Return the worst of a row's outcomes, the radius's numbers, and all findings."""
+    """Return the worst of a row's outcomes, with all findings and the numbers of the last one."""
     if not outcomes:
         return Outcome(Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE)
     worst = min(outcomes, key=lambda outcome: _RANK[outcome.verdict])
     bits = 0
     for outcome in outcomes:
         bits |= outcome.findings
-    return worst._replace(findings=bits)
+    last = outcomes[-1]
+    return worst._replace(findings=bits, claimed=last.claimed, proved=last.proved)
 
 
 def _least(found: Quantiles, share: Fraction) -> int:

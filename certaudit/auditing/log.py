@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import combinations, islice
+from itertools import combinations
 from typing import TypeAlias
 
 import numpy as np
@@ -37,6 +37,7 @@ from certaudit.findings import (
     NOT_IDENTIFIABLE,
     PARAMETERS_CONTRADICTED,
     PARAMETERS_UNEXPLAINED,
+    RADIUS_ZERO,
     SAME_SAMPLES,
     UNDER_CLAIM,
     Kind,
@@ -45,6 +46,9 @@ from certaudit.noise import ProductNoise, discrete, label_flip
 
 __all__ = ["FileFinding", "FileReport", "Options", "Rows", "Sink", "audit_source"]
 
+_TELLING = 100
+"""Rows with the largest radii that other parameters are held against."""
+_PRODUCT = ("label-flip", "discrete")
 _DIFFERENT = 200_000
 """Different rows that the parameters are inferred from."""
 _GAUSSIAN_GRID = np.arange(0, 65) / 4.0
@@ -114,12 +118,17 @@ class FileReport:
     """Claims that were true before they were rounded to be printed."""
     largest_rounding: float = 0.0
     """The most that one of these is above what is proven."""
+    largest_noise: float = 0.0
+    """The most that a claim is above what is proven by float errors."""
     knows_right: bool = False
     """Whether it is known which predictions are right."""
 
     def count(self, chunk: Chunk, judged: Judged) -> None:
         """Count verdicts and causes of some rows."""
         up = judged.is_(Verdict.UNSUPPORTED) & (judged.cause == Cause.PRINTED_ROUNDING.code)
+        noise = judged.cause == Cause.FLOAT_NOISE.code
+        if noise.any():
+            self.largest_noise = max(self.largest_noise, float(judged.excess[noise].max()))
         if up.any():
             self.rounded_up += int(up.sum())
             self.largest_rounding = max(self.largest_rounding, float(judged.excess[up].max()))
@@ -187,11 +196,15 @@ def audit_source(source: Source, options: Options, sink: Sink | None = None) -> 
     nothing says for which noise its claims are; never for a single row.
     """
     audit = _Audit(source, {**source.stated, **options.stated}, options)
-    survey = _Survey()
-    for chunk in source.chunks():
-        audit.derive(chunk)
-        survey.take(chunk)
-    judge = audit.judge(survey)
+    judge: GaussianJudge | ProductJudge
+    if audit.noise in _PRODUCT:
+        judge = audit.product()
+    else:
+        survey = _Survey()
+        for chunk in source.chunks():
+            audit.derive(chunk)
+            survey.take(chunk)
+        judge = audit.gaussian(survey)
     checks = RowChecks()
     for chunk in source.chunks():
         audit.derive(chunk)
@@ -233,30 +246,23 @@ class _Audit:
         """Add the columns that follow from counts for each class."""
         _add_votes(chunk, self.whole("samples"))
 
-    def judge(self, survey: _Survey) -> GaussianJudge | ProductJudge:
-        """Return what judges the rows, by what is stated or, where nothing is, by what explains."""
-        self.report.formats = {n: str(s.format()) for n, s in sorted(survey.formats.items())}
-        noise = self.word("noise")
-        if noise is None:
-            noise = "label-flip" if "q" in self.stated else None
-            noise = "discrete" if noise is None and "alpha" in self.stated else noise
-        if noise in ("label-flip", "discrete"):
-            return self._product(noise)
-        if noise is None and "sigma" not in self.stated and "log_error" in survey.columns:
-            raise InputError(
-                f"{self.source.name}: nothing says for which noise; add --q (label flips), "
-                "--alpha and --values (discrete), or --sigma"
-            )
-        self.report.effect = Effect(_GAUSSIAN_GRID)
-        return self._gaussian(survey, noise)
+    @property
+    def noise(self) -> str | None:
+        """The name of the noise model, None where nothing says it."""
+        if "noise" in self.stated:
+            return str(self.stated["noise"].value)
+        if "q" in self.stated:
+            return "label-flip"
+        return "discrete" if "alpha" in self.stated else None
 
-    def _product(self, noise: str) -> ProductJudge:
-        self.report.effect = Effect(_WHOLE_GRID)
-        model = self._product_noise(noise)
+    def product(self) -> ProductJudge:
+        """Return what judges rows under label flips or discrete noise."""
+        model = self._product_noise(self.noise)
         known = {name: self.stated[name].value for name in ("samples",) if name in self.stated}
         chance = self.number("failure_prob")
         if chance is not None:
             known["failure_prob"] = format_rational(chance)
+        self.report.effect = Effect(_WHOLE_GRID)
         self.report.parameters = {"noise_model": model.as_json(), **known}
         guarantee = self.word("guarantee")
         if guarantee not in (None, "kl", "tight"):
@@ -272,7 +278,7 @@ class _Audit:
             pairwise_bound=self.word("bound") == "pairwise" and self.word("vote") == "plurality",
         )
 
-    def _product_noise(self, noise: str) -> ProductNoise:
+    def _product_noise(self, noise: str | None) -> ProductNoise:
         first, second = ("q", "classes") if noise == "label-flip" else ("alpha", "values")
         value, size = self.number(first), self.whole(second) or 2
         if value is None:
@@ -286,7 +292,15 @@ class _Audit:
         """Return among how many classes one was chosen by the votes that bound it; 1 else."""
         return (self.whole("classes") or 1) if self.same_samples else 1
 
-    def _gaussian(self, survey: _Survey, noise: str | None) -> GaussianJudge:
+    def gaussian(self, survey: _Survey) -> GaussianJudge:
+        """Return what judges other rows, by what is stated or, where nothing is, what explains."""
+        noise = self.noise
+        if noise is None and "sigma" not in self.stated and "log_error" in survey.columns:
+            raise InputError(
+                f"{self.source.name}: nothing says for which noise; add --q (label flips), "
+                "--alpha and --values (discrete), or --sigma"
+            )
+        self.report.formats = {n: str(s.format()) for n, s in sorted(survey.formats.items())}
         rounding = self.word("rounding") or "nearest"
         formats = {
             name: seen.format("up" if name == "p_upper" and rounding == "down" else rounding)
@@ -326,16 +340,19 @@ class _Audit:
         if not keys or not sampled:
             return stated
         tries = self.options.candidates
-        found = list(islice(explaining(keys, base, stated, tries), 4))
-        if found:
-            if len(found) > 1:
+        found = next(explaining(keys, base, stated, tries), None)
+        if found is not None:
+            # The largest radii tell parameters apart, if any do.
+            few = explaining(keys[:_TELLING], base, stated, tries)
+            other = next((parameters for parameters in few if parameters != found), None)
+            if other is not None:
                 self._file_finding(
                     NOT_IDENTIFIABLE,
-                    f"{len(found)}{' or more' if len(found) == 4 else ''} choices explain every "
-                    f"row; {_spell(found[0])} is used",
-                    {"others": [other.as_json() for other in found[1:]]},
+                    f"{_spell(found)} explain every row; the {_TELLING} largest radii or bounds "
+                    f"allow others as well: {_spell(other)}",
+                    {"others": [other.as_json()]},
                 )
-            return found[0]
+            return found
         return self._contradicted(keys, base, stated)
 
     def _contradicted(self, keys: list[Key], base: Setting, stated: Parameters) -> Parameters:
@@ -370,6 +387,9 @@ class _Audit:
             rows = judged.is_(Verdict.CONFIRMED)
             judged.put(rows, Verdict.INCONCLUSIVE, Reason.NOT_DECIDED_HERE)
         report = self.report
+        if self.source.kind == "votes":
+            # Radius 0 was added: what is claimed is that the class wins.
+            judged.findings &= ~np.uint64(BITS[RADIUS_ZERO.code])
         report.count(chunk, judged)
         seen = int(np.bitwise_or.reduce(judged.findings)) if len(judged.findings) else 0
         for code, bit in BITS.items():

@@ -171,10 +171,10 @@ def _shortest(low: Fraction, high: Fraction) -> Fraction:
 
 def _explains(judge: GaussianJudge, keys: Sequence[Key], spare: int) -> bool:
     """Return whether all rows but `spare` are explained; wrong guesses fall after a few of them."""
-    start, size = 0, 4
+    start, size = 0, 1
     while start < len(keys):
         block = keys[start : start + size]
-        judge.prepare(block)
+        judge.prepare(block, only_least=True)
         spare -= sum(not judge.explains(key) for key in block)
         if spare < 0:
             return False

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 
 from certaudit.errors import InputError
 from certaudit.exact import MAX_DIGITS, json_down, json_up, parse_rational
@@ -20,9 +21,10 @@ Published logs are within 2^-36 of the exact Clopper-Pearson bounds. Only which 
 come from depends on it, never whether a count proves the number.
 """
 _FLOAT64_DIGITS = 15
+_SAMPLED = 1 << 13
+"""Different numbers of a group of rows that are looked at."""
 _ZERO = Fraction(1, 1 << 66)
 """What a 0 may have been that has no last place."""
-_JUST_BELOW = 1 - Fraction(1, 1 << 64)
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,6}))?")
 _WORDS = re.compile(r"[+-]?(?:inf|infinity)", re.IGNORECASE)
 
@@ -51,7 +53,9 @@ class Format:
     """ "nearest", or "down" or "up" where the file states that it prints so."""
 
     def __str__(self) -> str:
-        return "float64" if self.kind == "float64" else f"{self.digits} {self.kind} digits"
+        if self.kind == "float64":
+            return "float64"
+        return f"{self.digits} {'decimals' if self.kind == 'decimals' else 'significant digits'}"
 
     def unit(self, value: Fraction) -> Fraction:
         """Return the last place that a number is printed to; 0 for 0 with significant digits.
@@ -84,7 +88,9 @@ class Format:
             return value, value + unit + noise
         if self.rounding == "up":
             return value - unit - noise, value
-        below = self.unit(value * _JUST_BELOW) if self.kind == "significant" else unit
+        below = unit
+        if self.kind == "significant" and value == 10 ** (self.digits - 1) * unit:
+            below = unit / 10  # a power of ten: below it numbers have one more decimal
         return value - below / 2 - noise, value + unit / 2 + noise
 
     def down(self, value: Fraction) -> str:
@@ -126,20 +132,24 @@ class FormatSurvey:
 
     def add(self, texts: Iterable[str]) -> None:
         """Take numbers in; what is no decimal, and zeros, are passed over."""
-        for text in texts:
+        counted = Counter(texts)
+        # A sample of a long column says as much.
+        step = 1 + len(counted) // _SAMPLED
+        for text, times in islice(counted.items(), 0, None, step):
             found = _DECIMAL.fullmatch(text)
             if not found or len(text) > MAX_DIGITS:
                 continue
             mantissa = re.split("[eE]", text, maxsplit=1)[0].lstrip("+-")
             digits = mantissa.replace(".", "").lstrip("0")
             decimals = len(found[1] or found[2] or "")
-            self.decimals[decimals if found[3] is None else -1] += 1
-            self.zeros[decimals] += found[3] is None and text.endswith("0")
+            self.decimals[decimals if found[3] is None else -1] += times
+            if found[3] is None and text.endswith("0"):
+                self.zeros[decimals] += times
             if not digits:
                 continue  # zero shows no significant digit
             if "." in mantissa:
                 digits = digits.rstrip("0") or digits[:1]
-            self.significant[min(len(digits), _FLOAT64_DIGITS)] += 1
+            self.significant[min(len(digits), _FLOAT64_DIGITS)] += times
 
     def format(self, rounding: str = "nearest") -> Format:
         """Return how the column prints, by its majority: one odd row changes nothing.
@@ -165,12 +175,18 @@ class FormatSurvey:
 
 
 def _log10_floor(value: Fraction) -> int:
-    guess = int(_log2_floor(value) * 0.30103)
-    while Fraction(10) ** guess > value:
+    top, bottom = value.numerator, value.denominator
+    guess = int((top.bit_length() - bottom.bit_length()) * 0.30103)
+    while not _reaches(top, bottom, guess):
         guess -= 1
-    while Fraction(10) ** (guess + 1) <= value:
+    while _reaches(top, bottom, guess + 1):
         guess += 1
     return guess
+
+
+def _reaches(top: int, bottom: int, power: int) -> bool:
+    """Return whether top/bottom >= 10^power."""
+    return bool(top >= bottom * 10**power if power >= 0 else top * 10**-power >= bottom)
 
 
 def _log2_floor(value: Fraction) -> int:

@@ -722,7 +722,6 @@ class _Bench:
         self.result.proved[rows] = round_down(Fraction(most))
         inside = self.radius <= most
         self.rule(rows & inside, Verdict.CONFIRMED, Reason.PROVED)
-        self.find(rows & inside & (self.radius == 0), "CA131")
         self.find(rows & (self.radius < most), "CA117")
         self.find(rows & ~inside, "CA130")
         self.rule(rows & ~inside, Verdict.UNSUPPORTED, Reason.IMPOSSIBLE)
@@ -964,7 +963,6 @@ class _Bench:
         if judge.kl:
             self.find(confirmed & (radius >= self.kl_unproven), "CA101")
         self.find(more, "CA117")
-        self.find(confirmed & (radius == 0), "CA131")
         self.rule(confirmed, Verdict.CONFIRMED, Reason.PROVED)
         self.result.proved[shown] = proved[shown]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from operator import eq
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,14 +39,18 @@ def abstains(prediction: str) -> bool:
 
 
 def abstaining(chunk: Chunk) -> NDArray[np.bool_]:
-    """Return which rows claim nothing: those that predict no class, or have radius 0 and no class.
+    """Return which rows claim nothing: those that predict no class, leave the vote open, or have radius 0 and no class.
 
     A file without predictions has no other way to write an abstention than radius 0.
     """
     predictions, radii = chunk.columns.get("prediction"), chunk.columns.get("radius")
     if predictions is not None:
         known = {text: abstains(text) for text in set(predictions)}
-        return np.fromiter(map(known.__getitem__, predictions), np.bool_, len(predictions))
+        silent = np.fromiter(map(known.__getitem__, predictions), np.bool_, len(predictions))
+        if "decided" in chunk.columns:
+            # Of a vote that is not decided no winner is claimed, whatever class is named.
+            silent |= np.fromiter(map("0".__eq__, chunk.columns["decided"]), np.bool_, len(silent))
+        return silent
     if radii is not None and "label" not in chunk.columns:
         nothing = {text: text in _ZEROS for text in set(radii)}
         return np.fromiter(map(nothing.__getitem__, radii), np.bool_, len(radii))
@@ -198,7 +203,7 @@ def correct_rows(chunk: Chunk) -> NDArray[np.bool_] | None:
     """Return which rows are right: as flagged, else where prediction is label; None: not known."""
     rows = len(chunk.lines)
     if "correct" in chunk.columns:
-        return np.fromiter((text == "1" for text in chunk.columns["correct"]), np.bool_, rows)
+        return np.fromiter(map("1".__eq__, chunk.columns["correct"]), np.bool_, rows)
     if "label" in chunk.columns and "prediction" in chunk.columns:
         return _same(chunk.columns["label"], chunk.columns["prediction"])
     return None
@@ -220,14 +225,12 @@ def _contradicting(chunk: Chunk, abstained: NDArray[np.bool_]) -> NDArray[np.boo
 
 def _same(labels: list[str], predictions: list[str]) -> NDArray[np.bool_]:
     """Return where two columns name the same class: as text, or as integers (3 and 3.0)."""
-    return np.fromiter(
-        (
-            a == b or (_plain(a) == _plain(b))
-            for a, b in zip(labels, predictions, strict=True)
-        ),
-        np.bool_,
-        len(labels),
-    )  # fmt: skip
+    same = np.fromiter(map(eq, labels, predictions), np.bool_, len(labels))
+    for row in np.flatnonzero(~same).tolist():
+        left, right = labels[row], predictions[row]
+        if ("." in left or "." in right) and _plain(left) == _plain(right):
+            same[row] = True
+    return same
 
 
 def _plain(text: str) -> str:

@@ -15,10 +15,12 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import click
 
 from certaudit.cli.exit_codes import Exit, worst
-from certaudit.cli.output import percent, printable, progress, say, shorten, show, table
+from certaudit.cli.output import percent, printable, progress, say, show, table
 
 if TYPE_CHECKING:
-    from certaudit.auditing.log import FileFinding, Rows
+    from fractions import Fraction
+
+    from certaudit.auditing.log import FileFinding, Options, Rows
     from certaudit.auditor import Report
 
 __all__ = ["audit"]
@@ -123,52 +125,66 @@ def audit(
 
     Example: certaudit audit logs/ --samples 100000 --failure-prob 0.001
     """
-    from certaudit.auditor import audit_sources, make_options
-    from certaudit.errors import InputError
+    from certaudit.auditor import make_options
     from certaudit.exact import parse_rational
-    from certaudit.io.claims import sources
-    from certaudit.io.files import whole_file
 
     options = make_options(more_samples=try_samples, more_failure_probs=try_failure_prob, **stated)
     limit = None if max_excess is None else parse_rational(max_excess, "--max-excess")
     if limit is not None and limit < 0:
         raise click.UsageError("--max-excess: must not be negative")
-    named = _column_map(columns)
+    if output is not None and style == "text":
+        raise click.UsageError("-o needs --format json or sarif")
     if fix is not None and (len(paths) != 1 or not paths[0].is_file()):
         raise click.UsageError("--fix: give one file")
-    found = chain.from_iterable(sources(path, columns=named, profile=profile) for path in paths)
-    small: Counter[str] = Counter()
-    with ExitStack() as stack:
-        takers: list[Callable[[Rows], None]] = []
-        if limit is not None:
-            takers.append(lambda rows: small.update(_within(rows, limit)))
-        writer = None
-        if style == "json":
-            binary: IO[bytes] = (
-                stack.enter_context(whole_file(output)) if output else sys.stdout.buffer
-            )
-            writer = _JsonWriter(binary)
-            takers.append(writer.rows)
-        with progress("auditing") as bar:
-            report = audit_sources(found, options, _to_all(takers), bar)
-        if writer is not None:
-            writer.finish(report)
-    if fix is not None:
-        from certaudit.auditor import fix_log
-
-        mended = fix_log(paths[0], fix, options, columns=named, profile=profile)
-        say(f"{fix}: {mended} rows written with what is proved")
+    reading: dict[str, Any] = {"columns": _column_map(columns), "profile": profile}
+    report, small = _decide(paths, options, reading, style, output, limit)
     if style == "sarif":
         from certaudit.auditing.sarif import sarif
 
         _write(json.dumps(sarif(report.files), indent=1) + "\n", output)
     elif style == "text":
-        if output is not None:
-            raise click.UsageError("-o needs --format json or sarif")
         _print(report)
-    if not report.files and not report.skipped:
-        raise InputError(f"{paths[0]}: holds no files")
-    return _exit(report, fail_on or _FAILS, small, exit_zero=exit_zero, allow_empty=allow_empty)
+    for broken in report.broken:
+        say(f"certaudit: {printable(broken.name)}: {printable(broken.why)}")
+    if fix is not None:
+        from certaudit.auditor import fix_log
+
+        changed, left = fix_log(paths[0], fix, options, **reading)
+        rest = f", {left} unconfirmed ones left as they are" if left else ""
+        say(f"{printable(str(fix))}: {changed} rows rewritten with what is proved{rest}")
+    code = _exit(report, fail_on or _FAILS, small, exit_zero=exit_zero, allow_empty=allow_empty)
+    return worst([code, Exit.USAGE]) if report.broken else code
+
+
+def _decide(
+    paths: tuple[Path, ...],
+    options: Options,
+    reading: dict[str, Any],
+    style: str,
+    output: Path | None,
+    limit: Fraction | None,
+) -> tuple[Report, Counter[str]]:
+    """Audit all paths; JSON is written as rows are decided. Count rows above by at most `limit`."""
+    from certaudit.auditor import audit_sources
+    from certaudit.io.claims import sources
+    from certaudit.io.files import whole_file
+
+    found = chain.from_iterable(sources(path, **reading) for path in paths)
+    small: Counter[str] = Counter()
+    takers: list[Callable[[Rows], None]] = []
+    if limit is not None:
+        takers.append(lambda rows: small.update(_within(rows, limit)))
+    with ExitStack() as stack:
+        writer = None
+        if style == "json":
+            file = stack.enter_context(whole_file(output)) if output else sys.stdout.buffer
+            writer = _JsonWriter(file)
+            takers.append(writer.rows)
+        with progress("auditing") as bar:
+            report = audit_sources(found, options, _to_all(takers), bar)
+        if writer is not None:
+            writer.finish(report)
+    return report, small
 
 
 def _column_map(columns: tuple[str, ...]) -> dict[str, str] | None:
@@ -194,7 +210,7 @@ def _to_all(takers: list[Callable[[Rows], None]]) -> Callable[[Rows], None] | No
     return take
 
 
-def _within(rows: Rows, limit: Any) -> Counter[str]:  # noqa: ANN401
+def _within(rows: Rows, limit: Fraction) -> Counter[str]:
     """Count the rows that are above by no more than the limit, by verdict."""
     from fractions import Fraction
 
@@ -288,7 +304,7 @@ def _print(report: Report) -> None:
     read = len(report.files)
     files = f"{read} {'file' if read == 1 else 'files'} read"
     if skipped:
-        names = ", ".join(shorten(printable(item.name), 30) for item in report.skipped[:3])
+        names = ", ".join(_tail(item.name, 30) for item in report.skipped[:3])
         files += f", {skipped} skipped ({names}{', ...' if skipped > 3 else ''})"
     show(files + ".")
 
@@ -309,29 +325,29 @@ def _headline(report: Report) -> Iterator[str]:
         yield f"All {claims:,} claims are confirmed."
         return
     if rounded:
+        most = _up(max(file.largest_rounding for file in report.files))
+        more = verdicts["inconclusive"]
         yield (
-            f"{rounded:,} of {claims:,} claims are printed up to "
-            f"{_up(max(file.largest_rounding for file in report.files))} above what was proven"
-            + (f"; {verdicts['inconclusive']:,} more may be." if verdicts["inconclusive"] else ".")
+            f"{rounded:,} of {claims:,} claims are printed up to {most} above what was proven"
+            + (f"; {more:,} more may be." if more else ".")
         )
-    others = bad - rounded
-    if others:
-        noise = causes.get("float-noise", 0)
-        beyond = others - noise
-        parts = []
-        if noise:
-            parts.append(f"{noise:,} are above it by float noise")
-        if beyond > 0:
-            parts.append(f"{beyond:,} claim more than the evidence proves")
-        yield f"Of {claims:,} claims " + " and ".join(parts) + "."
+    noise = causes.get("float-noise", 0)
+    if noise:
+        most = f"{max(file.largest_noise for file in report.files):.1e}"
+        yield f"{noise:,} are above what was proven by float noise, {most} at most."
+    beyond = bad - rounded - noise
+    if beyond > 0:
+        yield f"{beyond:,} of {claims:,} claim more than the evidence proves."
     drop = accuracy["grid_drop"]
-    if drop and drop["rows"]:
-        yield (
-            f"Certified accuracy changes by at most {_points(drop['rows'], drop['of'])} points"
-            + (f" ({shorten(printable(drop['file']), 40)})." if len(report.files) > 1 else ".")
-        )
-    elif drop:
-        yield "Certified accuracy at the usual radii does not change."
+    if drop is None:
+        return
+    if not drop["rows"]:
+        yield f"Certified accuracy at the radii {drop['radii']} does not change."
+        return
+    points = _points(drop["rows"], drop["of"])
+    where = f", in {_tail(drop['file'], 40)}" if len(report.files) > 1 else ""
+    radii = drop["radii"]
+    yield f"Certified accuracy at the radii {radii} changes by at most {points} points{where}."
 
 
 def _up(value: float) -> str:
@@ -366,7 +382,7 @@ def _print_findings(report: Report) -> None:
     show(listing)
     for code in ("CA118", "CA119", "CA132"):
         for name, finding in grouped.get(code, [])[:3]:
-            show(f"{code} {shorten(printable(name), 60)}: {printable(finding.message)}")
+            show(f"{code} {_tail(name, 60)}: {printable(finding.message)}")
             stated = {k: v for k, v in finding.more.items() if k.startswith(("stated", "inferred"))}
             if stated:
                 show("  " + ", ".join(f"{k.replace('_', ' ')}: {v}" for k, v in stated.items()))
@@ -375,9 +391,13 @@ def _print_findings(report: Report) -> None:
 def _place(name: str, finding: FileFinding) -> str:
     """Return file and line, the end of a long path."""
     line = f":{finding.line}" if finding.line else ""
+    return _tail(name, 28 - len(line)) + line
+
+
+def _tail(name: str, room: int) -> str:
+    """Return a file name, the beginning of a long one left out."""
     text = printable(name)
-    room = 32 - len(line)
-    return (text if len(text) <= room else "..." + text[-(room - 3) :]) + line
+    return text if len(text) <= room else "..." + text[-(room - 3) :]
 
 
 def _print_parameters(report: Report) -> None:
@@ -421,7 +441,7 @@ def _print_accuracy(report: Report) -> None:
             show("certified accuracy" if files[0].knows_right else "certified share of rows")
             show(listing)
         average: Any = effect["average_radius"]
-        if average["claimed"] is not None:
+        if average["claimed"]:
             show(f"average radius: claimed {average['claimed']:g}, proven {average['proved']:g}")
         return
     falling = [file for file in files if file.effect.grid_drop()]
@@ -430,9 +450,8 @@ def _print_accuracy(report: Report) -> None:
     falling.sort(key=lambda f: -f.effect.grid_drop() / f.effect.rows)
     listing = table("certified accuracy falls most in", ">points", ">rows")
     for file in falling[:5]:
-        text = printable(file.name)
         listing.add_row(
-            text if len(text) <= 54 else "..." + text[-51:],
+            _tail(file.name, 54),
             _points(file.effect.grid_drop(), file.effect.rows),
             f"{file.effect.rows:,}",
         )

@@ -307,10 +307,10 @@ class Quantiles:
                 return None
             mass_ball = mass(k, n, share, rest) / to_ball(self.failure_prob)
             # Close to 1, and so far from the edge of float64, or of no use here.
-            low, high = (mass_ball * bound for bound in bounds)
-            if not (low > 0.5 and high < 2):
+            tail = mass_ball * arb(bounds[0]).union(arb(bounds[1]))
+            if not (tail > 0.5 and tail < 2):
                 return None
-            gap = max(round_up(from_ball(abs(tail.log())).upper) for tail in (low, high))
+            gap = round_up(from_ball(abs(tail.log())).upper)
             slope = round_down(from_ball(k * rest / bounds[1]).lower)
         return (gap, slope) if slope > 0 else None
 

@@ -144,7 +144,6 @@ def disagreements(noise, seed, rows=60, *, log, guarantee=None):
             right &= CAUSES[judged.cause[row]] is cause
             right &= judged.excess[row] == max(radius - judged.proved[row], 0)
         else:
-            right &= bool(codes & BITS["CA131"]) == (radius == 0)
             best_kl = kl_radius(noise, **given)
             right &= bool(codes & BITS["CA101"]) == (guarantee == "kl" and radius > best_kl)
             declared = best_kl if guarantee == "kl" else judged.proved[row]
@@ -306,7 +305,7 @@ def test_p_lower_is_checked_against_log_error():
             assert CAUSES[judged.cause[row]] is Cause.FLOAT_NOISE
     cells = {"radius": "0", "log_error": "-1"}
     *_, cause, codes, _ = only(judge, **cells, p_lower="0.7")
-    assert (cause, codes - {"CA117", "CA131"}) == (Cause.BEYOND_EVIDENCE, {"CA102"})
+    assert (cause, codes - {"CA117"}) == (Cause.BEYOND_EVIDENCE, {"CA102"})
 
 
 def test_log_error_decides_before_p_lower():

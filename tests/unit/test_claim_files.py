@@ -12,9 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from certaudit.claims import Stated
 from certaudit.errors import InputError
-from certaudit.io import claims
-from certaudit.io.claims import MAX_LINE, ROWS, Skipped, frame_source, sources
+from certaudit.io.claims import MAX_LINE, ROWS, Broken, Skipped, frame_source, sources
+from certaudit.io.claims import arrays as claim_arrays
+from certaudit.io.claims import blocks as claim_blocks
+from certaudit.io.claims import delimited, json_lines
+from certaudit.io.claims import recognise as claim_recognition
+from certaudit.io.claims.columns import canonical
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 ROW = "0\t3\t3\t0.284\t1\t0:00:10.417420\n"
@@ -79,7 +84,7 @@ def test_a_log(tmp_path):
         "correct": ["1", "0"],
     }
     assert (found.lines, found.malformed, found.notes) == ([2, 3], [], [])
-    assert found.stated == {"sigma": claims.Stated(Fraction(1, 4), "file name")}
+    assert found.stated == {"sigma": Stated(Fraction(1, 4), "file name")}
 
 
 @pytest.mark.parametrize("delimiter", ["\t", ",", ";", " ", "   "])
@@ -135,7 +140,7 @@ def test_padded_separators_are_noted_once(tmp_path):
     ],
 )
 def test_names_of_columns(header, name):
-    assert claims._canonical(header) == name
+    assert canonical(header) == name
 
 
 def test_columns_that_are_not_read_are_noted_and_time_is_not(tmp_path):
@@ -182,6 +187,7 @@ def test_mapped_columns(tmp_path):
 def test_two_columns_of_one_name_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"a\.csv: two columns are called 'radius'"):
         list(sources(put(tmp_path, "idx,radius,radius\n0,1,2\n", "a.csv")))
+    assert list(sources(tmp_path)) == [Broken("a.csv", "two columns are called 'radius' (radius)")]
 
 
 def test_objects_as_labels(tmp_path):
@@ -329,7 +335,7 @@ def test_fast_and_careful_readings_agree(tmp_path, monkeypatch, seed):
     lines += [mark.join(choose.choices(cells, k=4)) for _ in range(seed % 7 + 1)]
     path = put(tmp_path, end.join(lines) + choose.choice(["", end, end + end]), "log")
     fast = Read(one(path))
-    monkeypatch.setattr(claims, "_fast", lambda *_: None)
+    monkeypatch.setattr(delimited, "_fast", lambda *_: None)
     careful = Read(one(path))
     assert sorted(careful.notes) == sorted(fast.notes)
     careful.notes = fast.notes
@@ -362,7 +368,7 @@ def test_fast_and_careful_readings_of_json_agree(tmp_path, monkeypatch, seed):
     text = "\n".join(lines) + choose.choice(["", "\n", "\n\n", "}\n", "\n{\n"])
     path = put(tmp_path, text, "claims.jsonl")
     fast = Read(one(path))
-    monkeypatch.setattr(claims, "_flat_objects", lambda _: None)
+    monkeypatch.setattr(json_lines, "objects_at_once", lambda *_: None)
     assert vars(Read(one(path))) == vars(fast)
 
 
@@ -398,7 +404,7 @@ def test_sigma_in_names(tmp_path, monkeypatch, name, sigma, origin):
     if sigma is None:
         assert found.stated == {}
     else:
-        assert found.stated == {"sigma": claims.Stated(Fraction(sigma), origin)}
+        assert found.stated == {"sigma": Stated(Fraction(sigma), origin)}
 
 
 def test_the_folder_as_given_counts_and_nothing_above_it(tmp_path, monkeypatch):
@@ -603,8 +609,13 @@ def test_manifests_that_are_refused(tmp_path, content):
     path = beside(put(tmp_path, "index,radius\n0,1\n", "claims.csv"), content)
     with pytest.raises(InputError, match=r"claims\.csv\.manifest\.json"):
         list(sources(path))
-    with pytest.raises(InputError, match=r"claims\.csv\.manifest\.json"):
-        list(sources(tmp_path))
+    put(tmp_path, HEADER + ROW)
+    broken, manifest, log = sources(tmp_path)
+    assert isinstance(broken, Broken)
+    assert broken.name == "claims.csv"
+    assert "claims.csv.manifest.json: " in broken.why
+    assert isinstance(manifest, Skipped)
+    assert Read(log).columns["radius"] == ["0.284"]
 
 
 def test_a_manifest_may_not_contradict_its_file(tmp_path):
@@ -742,13 +753,20 @@ def test_a_run_folder(tmp_path):
 
 
 def test_a_run_folder_that_is_unfit(tmp_path):
+    def direct():
+        return list(sources(tmp_path / "certificates.jsonl"))
+
+    run_folder(tmp_path, guarantee="kl")
     with pytest.raises(InputError, match="guarantee"):
-        list(sources(run_folder(tmp_path, guarantee="kl")))
+        direct()
+    assert [type(each) for each in sources(tmp_path)] == [Broken, Skipped]
+    run_folder(tmp_path, noise_model=None)
     with pytest.raises(InputError, match="noise_model"):
-        list(sources(run_folder(tmp_path, noise_model=None)))
+        direct()
     for lines in ('{"index": 0, "radius": {"new": 1}}\n', '{"index": 0, "radius": 1}\n'):
+        run_folder(tmp_path, lines)
         with pytest.raises(InputError, match="no radius for a guarantee"):
-            list(sources(run_folder(tmp_path, lines)))
+            direct()
     (found,) = (
         Read(each)
         for each in sources(run_folder(tmp_path, '{"index": 0, "radius": {"kl": 1}}\n{\n'))
@@ -850,7 +868,7 @@ def test_archives_that_are_hostile(tmp_path, monkeypatch):
     path.write_bytes(archive(tmp_path, counts=COUNTS).read_bytes()[:-30])
     with pytest.raises(InputError, match="not a readable"):
         list(sources(path))
-    monkeypatch.setattr(claims, "MAX_ARCHIVE", 100)
+    monkeypatch.setattr(claim_arrays, "MAX_ARCHIVE", 100)
     with pytest.raises(InputError, match="uncompressed"):
         list(sources(archive(tmp_path, counts=COUNTS)))
 
@@ -978,11 +996,13 @@ def test_what_is_no_file(tmp_path):
 def test_files_beyond_the_limit(tmp_path, monkeypatch):
     path = put(tmp_path, HEADER + ROW)
     source = one(path)
-    monkeypatch.setattr(claims, "MAX_FILE", 10)
+    monkeypatch.setattr(claim_blocks, "MAX_FILE", 10)
+    monkeypatch.setattr(claim_recognition, "MAX_FILE", 10)
     with pytest.raises(InputError, match="more than 10 bytes"):
         list(source.chunks())
     with pytest.raises(InputError, match="more than 10 bytes"):
-        list(sources(tmp_path))
+        list(sources(path))
+    assert list(sources(tmp_path)) == [Broken("sigma_0.25", "has more than 10 bytes")]
 
 
 def test_a_file_that_goes_away(tmp_path):

@@ -28,6 +28,7 @@ from certaudit.findings import (
     COUNT_IMPOSSIBLE,
     GUARANTEE_NOT_DECIDED,
     INFINITE_RADIUS,
+    LOG_ERROR_OVERSTATED,
     NEGATIVE_RADIUS,
     P_OVERSTATED,
     P_SATURATED,
@@ -41,15 +42,17 @@ from certaudit.findings import (
     Kind,
 )
 from certaudit.noise import Gaussian
+from certaudit.rigorous.balls import from_ball, to_ball, working_precision
 from certaudit.rigorous.radius import certified, gaussian_radius
 
 __all__ = ["KEY_COLUMNS", "GaussianJudge", "Key", "Outcome", "Scale", "Setting", "gaussian_judge"]
 
-KEY_COLUMNS = ("radius", "p_lower", "p_upper", "count", "samples")
+KEY_COLUMNS = ("radius", "p_lower", "p_upper", "count", "samples", "log_error")
 """The columns of the fields of a Key."""
 _MOST = 1 << 20
 """Outcomes that are kept, so that equal rows are judged once."""
 _ROOT_BITS = 256
+_MAX_LOG_BITS = 80_000
 _UNIT_NOISE = Gaussian(Fraction(1))
 _SATURATED = 1 - Fraction(1, 1 << 54)
 _RANK = {Verdict.REFUTED: 0, Verdict.UNSUPPORTED: 1, Verdict.INCONCLUSIVE: 2, Verdict.CONFIRMED: 3}
@@ -75,6 +78,7 @@ class Key(NamedTuple):
     p_upper: str = ""
     votes: str = ""
     samples: str = ""
+    log_error: str = ""
 
 
 class Outcome(NamedTuple):
@@ -302,6 +306,8 @@ class GaussianJudge:
             for text, upper in ((key.p_lower, False), (key.p_upper, True))
             if text
         ]
+        if key.log_error:
+            outcomes.append(self._log_error_outcome(key.log_error, found, stated))
         if key.radius:
             outcomes.append(self._radius_outcome(key, found, stated, count))
         return _worst(outcomes)
@@ -478,6 +484,17 @@ class GaussianJudge:
             cause, reason = Cause.PRINTED_ROUNDING, Reason.NO_COUNT_PROVES
         return Outcome(Verdict.UNSUPPORTED, reason, cause, bits, claimed, proved, excess, unit)
 
+    def _log_error_outcome(self, text: str, found: Quantiles, counts: _Counts) -> Outcome:
+        """Judge a bound on ln(1 - p), taken as it is written, by the counts behind the row."""
+        low, high = _share_of_log_error(text)
+        if high <= 0 or found.proves(counts.least, high):
+            return Outcome(Verdict.CONFIRMED, Reason.PROVED)
+        bits = _bit(LOG_ERROR_OVERSTATED)
+        if found.proves(counts.most, low):
+            return Outcome(Verdict.INCONCLUSIVE, Reason.SOME_COUNTS_PROVE)
+        cause = Cause.BEYOND_EVIDENCE
+        return Outcome(Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED, cause, bits)
+
     def _without_votes(self, key: Key) -> Outcome:
         """Judge a radius by a bound on the share that nothing else is known of."""
         setting = self.setting
@@ -491,18 +508,18 @@ class GaussianJudge:
             bits = _bit(GUARANTEE_NOT_DECIDED)
             reason = Reason.NOT_DECIDED_HERE
             return Outcome(Verdict.INCONCLUSIVE, reason, findings=bits, claimed=claimed, unit=unit)
-        if not key.p_lower or setting.scale is None:
+        if not (key.p_lower or key.log_error) or setting.scale is None:
             return Outcome(Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE, claimed=claimed, unit=unit)
-        share = _share(key.p_lower)
-        low, high = (
-            (share, share)
-            if setting.p_is_exact
-            else setting.formats["p_lower"].interval(key.p_lower, share)
-        )
+        low, high = self._evidence(key)
         bits = 0 if radius else _bit(RADIUS_ZERO)
-        if share == 1:
-            low = high = _SATURATED
+        if key.p_lower and _share(key.p_lower) == 1:
             bits |= _bit(P_SATURATED)
+        if key.p_lower and key.log_error and _share(key.p_lower) > high:
+            # log_error is the working quantity; p_lower claims more than it says.
+            return Outcome(
+                Verdict.UNSUPPORTED, Reason.CONTRADICTS_ITSELF, Cause.BEYOND_EVIDENCE,
+                bits | _bit(P_OVERSTATED), claimed, _radius_of_share(setting.scale, low), 0.0, unit,
+            )  # fmt: skip
         below, above = setting.scale.targets(radius)
         proved = _radius_of_share(setting.scale, low)
         if _certified(above, low):
@@ -526,6 +543,19 @@ class GaussianJudge:
             claimed, proved, excess, unit,
         )  # fmt: skip
 
+    def _evidence(self, key: Key) -> tuple[Fraction, Fraction]:
+        """Return rationals between which the proven share lies that a row without votes states."""
+        if key.log_error:
+            return _share_of_log_error(key.log_error)
+        share = _share(key.p_lower)
+        if share == 1:
+            return _SATURATED, _SATURATED
+        return (
+            (share, share)
+            if self.setting.p_is_exact
+            else self._share_interval("p_lower", key.p_lower)
+        )
+
     def _measured(self, key: Key, outcome: Outcome) -> Outcome:
         """Add the claim itself to an outcome that needed no comparison."""
         text = key.radius or key.p_lower
@@ -545,8 +575,7 @@ class GaussianJudge:
             found = setting.quantiles(_whole(key.samples) if key.samples else None)
             if found is None:
                 assert setting.scale is not None  # noqa: S101  (else nothing was decided)
-                share = self._share_interval("p_lower", key.p_lower)[0]
-                share = _share(key.p_lower) if setting.p_is_exact else share
+                share = self._evidence(key)[0]
                 return self._printed_radius(Fraction(_radius_of_share(setting.scale, share)))
             votes = _whole(key.votes) if key.votes else None
             counts = self._counts(key, found, votes)
@@ -658,6 +687,24 @@ def _share(text: str) -> Fraction:
     if value is None or not 0 <= value <= 1:
         raise InputError("a share lies in [0, 1]")
     return value
+
+
+def _share_of_log_error(text: str) -> tuple[Fraction, Fraction]:
+    """Return rationals around 1 - e^x for a printed x.
+
+    Raises InputError where x is no number, Undecided where it is below about -40,000.
+    """
+    value = parse_printed(text)
+    if value is None:
+        raise InputError("a log error is finite")
+    if value >= 0:
+        return Fraction(0), Fraction(0)
+    bits = 128 + 2 * int(min(-value, Fraction(_MAX_LOG_BITS)))
+    if bits > _MAX_LOG_BITS:
+        raise Undecided("the log error is too small")
+    with working_precision(bits):
+        error = from_ball(to_ball(value).exp())
+    return 1 - error.upper, 1 - error.lower
 
 
 def _whole(text: str) -> int:

@@ -39,7 +39,7 @@ def abstains(prediction: str) -> bool:
 
 
 def abstaining(chunk: Chunk) -> NDArray[np.bool_]:
-    """Return which rows claim nothing: those that predict no class, leave the vote open, or have radius 0 and no class.
+    """Return which rows claim nothing: no class is predicted, or the vote is left open.
 
     A file without predictions has no other way to write an abstention than radius 0.
     """

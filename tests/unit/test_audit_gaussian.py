@@ -171,8 +171,8 @@ def test_wrong_judges_are_caught(wrong):
 
 
 def test_the_first_match_is_the_strongest():
-    setting = make(Format("decimals", 2), 100)
-    seen = {GaussianJudge(setting).outcome(Key(f"{n / 100:.2f}")).verdict for n in range(90)}
+    setting = make(Format("decimals", 2), 1000)
+    seen = {GaussianJudge(setting).outcome(Key(f"{n / 100:.2f}")).verdict for n in range(150)}
     assert seen == {CONFIRMED, REFUTED, UNSUPPORTED, INCONCLUSIVE}
 
 
@@ -332,7 +332,7 @@ def test_nothing_beyond_its_evidence_stays_confirmed(kind):
     setting = make(form, 100, shares=FULL)
     force, judge = Force(setting), GaussianJudge(setting)
     kept = 0
-    for k in range(60, 101):
+    for k in range(70, 101):
         radius = Fraction(decimal(force.radii[k]))
         lower, upper = (Fraction(decimal(side[k])) for side in (force.lower, force.upper))
         down = form.down(radius)

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import re
 import struct
 import zipfile
 from fractions import Fraction
@@ -12,14 +13,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from certaudit.claims import Stated
+from certaudit.claims import COLUMNS, WORDS, Stated
 from certaudit.errors import InputError
-from certaudit.io.claims import MAX_LINE, ROWS, Broken, Skipped, frame_source, sources
+from certaudit.io.claims import (
+    MAX_LINE,
+    ROWS,
+    Broken,
+    Skipped,
+    delimited,
+    frame_source,
+    json_lines,
+    sources,
+)
 from certaudit.io.claims import arrays as claim_arrays
 from certaudit.io.claims import blocks as claim_blocks
-from certaudit.io.claims import delimited, json_lines
 from certaudit.io.claims import recognise as claim_recognition
-from certaudit.io.claims.columns import canonical
+from certaudit.io.claims.columns import ALIASES, SILENT, canonical, of_class
+from certaudit.io.claims.manifest import MARK, MODELS, PLAIN_KEYS, manifest_states
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 ROW = "0\t3\t3\t0.284\t1\t0:00:10.417420\n"
@@ -1039,3 +1049,98 @@ def test_published_files_are_read_to_the_last_row():
         assert each.kind == "curve" or "sigma" in each.stated
         rows += len(found.lines)
     assert rows > 250_000
+
+
+# ---------------------------------------------------------------------------- schemas
+
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
+TYPES = {"object": dict, "string": str, "integer": int, "number": (int, float), "null": type(None)}
+
+
+def schema(name):
+    return json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+
+
+def valid(value, rules):
+    """Return whether a value keeps the rules of a schema, as far as ours use them."""
+    allowed = rules.get("type", [])
+    for kind in [allowed] if isinstance(allowed, str) else allowed:
+        if (kind == "boolean") if isinstance(value, bool) else isinstance(value, TYPES[kind]):
+            break
+    else:
+        if allowed:
+            return False
+    if "enum" in rules and not any(type(x) is type(value) and x == value for x in rules["enum"]):
+        return False
+    if "oneOf" in rules and sum(valid(value, each) for each in rules["oneOf"]) != 1:
+        return False
+    if not isinstance(value, dict):
+        return "minimum" not in rules or value >= rules["minimum"]
+    known = rules.get("properties", {})
+    return (
+        set(rules.get("required", ())) <= value.keys()
+        and (value.keys() <= known.keys() or rules.get("additionalProperties", True))
+        and all(valid(each, known[key]) for key, each in value.items() if key in known)
+    )
+
+
+def test_the_schema_of_manifests_names_what_is_read():
+    found = schema("claims-manifest")["properties"]
+    assert found.keys() == {MARK, "noise_model", "annotations", *PLAIN_KEYS}
+    models = {each["properties"]["name"]["enum"][0]: each for each in found["noise_model"]["oneOf"]}
+    assert {name: ("name", *keys) for name, keys in MODELS.items()} == {
+        name: tuple(each["properties"]) for name, each in models.items()
+    }
+    for name, words in WORDS.items():
+        assert found[name]["enum"] == list(words)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        MANIFEST,
+        {"certaudit-claims": 1},
+        {"certaudit-claims": 1, "bound": "joint", "rounding": "down", "annotations": 5},
+        {"certaudit-claims": 1, "bound": "pairwise", "rounding": "nearest"},
+        {"certaudit-claims": 1, "noise_model": {"name": "gaussian", "sigma": "0.25"}},
+        {"certaudit-claims": 1, "noise_model": {"name": "discrete", "alpha": "1", "values": 2}},
+        {"certaudit-claims": 1, "noise_model": {"name": "discrete", "alpha": "1"}},
+        {"certaudit-claims": 1, "noise_model": {"name": "gaussian", "sigma": "1", "q": "0"}},
+        {"certaudit-claims": 1, "noise_model": {"name": "cauchy"}},
+        {"certaudit-claims": 1, "noise_model": "gaussian"},
+        {"certaudit-claims": 1, "bound": "each"},
+        {"certaudit-claims": 1, "rounding": "up"},
+        {"certaudit-claims": 1, "samples": "5"},
+        {"certaudit-claims": 1, "samples": True},
+        {"certaudit-claims": 1, "samples": 0},
+        {"certaudit-claims": 1, "failure_prob": 0.001},
+        {"certaudit-claims": 1, "sides": 3},
+        {"certaudit-claims": 1, "dimensions": 3},
+        {"certaudit-claims": True},
+        {"certaudit-claims": 2},
+        {},
+        [],
+    ],
+)
+def test_the_schema_of_manifests_agrees_with_the_reader(content):
+    try:
+        manifest_states(content, "x")
+        accepted = True
+    except InputError:
+        accepted = False
+    assert valid(content, schema("claims-manifest")) == accepted
+
+
+def test_the_schema_of_claims_names_what_is_read():
+    found = schema("claim")
+    assert found["properties"].keys() == ALIASES.keys() | SILENT
+    assert set(COLUMNS) == set(ALIASES.values())
+    (pattern,) = found["patternProperties"]
+    for key in ("count:3", "count3", "count_3", "class_3", "votes_12", "count_", "class3", "votes"):
+        assert bool(re.search(pattern, key)) == (of_class(key) is not None)
+    assert found["additionalProperties"] is False
+
+
+def test_annotations_of_a_claim_are_passed_over(tmp_path):
+    found = read(tmp_path, '{"idx": 0, "radius": 1, "annotations": {"by": [1]}}\n', "a.jsonl")
+    assert (found.columns, found.notes) == ({"index": ["0"], "radius": ["1"]}, [])

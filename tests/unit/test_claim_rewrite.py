@@ -61,7 +61,7 @@ def captured(choose, _):
     lines = ["warming up\tnow", "idx\tlabel\tpredict\tradius\tcorrect\ttime"]
     for at in range(choose.randrange(1, 9)):
         if choose.random() < 0.8:
-            lines += ["pA: " + choose.choice(NUMBERS), "Warning: 12\tx"]
+            lines += ["pA: " + choose.choice(NUMBERS), "Warning: x\t12"]
         lines.append(f"{at}\t3\t3\t{choose.choice(NUMBERS)}\t1\t0:00:01")
     return "stdout.txt", [PREFIX + line for line in lines]
 

@@ -43,6 +43,7 @@ COLUMNS = (
     "label",  # its true class
     "prediction",  # the class claimed; -1: abstained
     "correct",  # whether prediction is label
+    "decided",  # whether the winner of the vote is claimed at all
     "radius",  # claimed
     "p_lower",  # claimed lower bound on the vote share of the prediction
     "p_upper",  # claimed upper bound on it

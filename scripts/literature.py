@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-
 from certaudit.auditing.log import FileReport, Rows
 from certaudit.auditing.verdict import Reason, Verdict
 from certaudit.auditor import Report, audit_sources, make_options

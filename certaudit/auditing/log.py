@@ -196,6 +196,7 @@ def audit_source(source: Source, options: Options, sink: Sink | None = None) -> 
     nothing says for which noise its claims are; never for a single row.
     """
     audit = _Audit(source, {**source.stated, **options.stated}, options)
+    audit.same_samples = audit.same_samples or _chosen_by_the_same(source)
     judge: GaussianJudge | ProductJudge
     if audit.noise in _PRODUCT:
         judge = audit.product()
@@ -439,6 +440,7 @@ class _Audit:
         return report
 
 
+_SELECTION = ("count", "samples", "selection_count", "selection_samples")
 _PARAMETERS = ("failure_prob", "samples", "sigma")
 """What may be contradicted, in the order in which it is doubted."""
 
@@ -465,8 +467,40 @@ def _size(key: Key) -> float:
     return math.inf if value is None else float(min(value, Fraction(10**9)))
 
 
+def _chosen_by_the_same(source: Source) -> bool:
+    """Return whether the votes that chose each class are the votes that bound it.
+
+    So it looks where both columns are equal in every row; unanimous votes show nothing.
+    """
+    shown = False
+    for chunk in source.chunks():
+        columns = [chunk.columns.get(name) for name in _SELECTION]
+        if any(column is None for column in columns):
+            return False
+        for count, samples, chosen, choosing in zip(*(c or [] for c in columns), strict=True):
+            if (count, samples) != (chosen, choosing):
+                return False
+            shown = shown or count != samples
+    return shown
+
+
 def _spell(parameters: Parameters) -> str:
     return ", ".join(f"{name} {value}" for name, value in parameters.as_json().items())
+
+
+def _check_runner_up(chunk: Chunk, stated: int | None) -> None:
+    """Make counts impossible that are more than the samples together with the runner-up's."""
+    votes, others = chunk.columns.get("count"), chunk.columns.get("runner_up")
+    if votes is None or others is None:
+        return
+    samples = chunk.columns.get("samples") or [str(stated or "")] * len(votes)
+    for row, texts in enumerate(zip(votes, others, samples, strict=True)):
+        if all(text.isascii() and text.isdigit() and len(text) < 19 for text in texts):
+            count, runner_up, total = map(int, texts)
+            if count + runner_up > total:
+                votes[row] = "-1"  # impossible, whatever the samples
+        elif texts[1] and not texts[1].isdigit():
+            votes[row] = texts[1]  # unreadable
 
 
 def _add_votes(chunk: Chunk, stated: int | None) -> None:
@@ -479,6 +513,7 @@ def _add_votes(chunk: Chunk, stated: int | None) -> None:
         key=lambda name: int(name.partition(":")[2]),
     )
     if not names:
+        _check_runner_up(chunk, stated)
         return
     columns = [chunk.columns[name] for name in names]
     classes = [name.partition(":")[2] for name in names]

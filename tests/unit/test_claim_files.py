@@ -746,6 +746,7 @@ def test_a_run_folder(tmp_path):
         "log_error": ["-12.010", ""],
         "p_lower": ["0.9999", "1"],
         "radius": ["3", "455"],
+        "decided": ["1", "1"],
         "constant": ["0", "1"],
     }
     assert kl.notes == kl.malformed == []

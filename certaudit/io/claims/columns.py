@@ -21,6 +21,7 @@ ALIASES = {
         "label": "label y target true_label labels",
         "prediction": "prediction predict pred predicted",
         "correct": "correct",
+        "decided": "decided",
         "radius": "radius l2_radius certified_radius linf_radius",
         "p_lower": "p_lower p_low prob_lb pabar pa_bar pa_lower pa p1low",
         "p_upper": "p_upper p_high p_up prob_ub pa_upper p1high",

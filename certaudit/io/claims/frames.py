@@ -42,7 +42,7 @@ def frame_source(
         values = [_listed_values(frame[key]) for _, key in read]
         for start in range(0, len(values[0]), ROWS):
             fields = [
-                cells(column[start : start + ROWS], flags=ours == "correct")
+                cells(column[start : start + ROWS], flags=ours in ("correct", "decided"))
                 for (ours, _), column in zip(read, values, strict=True)
             ]
             yield from checked(rows, start, fields)

@@ -111,8 +111,9 @@ class Rows:
         for name in ("label", "prediction"):
             if name in columns:
                 columns[name] = self._plain(lines, columns[name], name)
-        if "correct" in columns:
-            columns["correct"] = self._flags(lines, columns["correct"])
+        for name in ("correct", "decided"):
+            if name in columns:
+                columns[name] = self._flags(lines, columns[name], name)
         made = Chunk(lines, columns, self.run, self._malformed, self._notes)
         self._malformed, self._notes, self._made = [], [], True
         return made
@@ -130,12 +131,12 @@ class Rows:
         self.note(LABEL_AS_OBJECT, int(lines[at]), f"{name} {shown(column[at])}")
         return [inner.get(text, text) for text in column]
 
-    def _flags(self, lines: NDArray[np.int64], column: list[str]) -> list[str]:
+    def _flags(self, lines: NDArray[np.int64], column: list[str], name: str) -> list[str]:
         spelled = {text for text in set(column) if text.lower() in {"true", "false"}}
         if not spelled:
             return column
         at = next(at for at, text in enumerate(column) if text in spelled)
-        self.note(SPELLED_FLAGS, int(lines[at]), f"correct is {column[at]}")
+        self.note(SPELLED_FLAGS, int(lines[at]), f"{name} is {column[at]}")
         flags = {text: "1" if text.lower() == "true" else "0" for text in spelled}
         return [flags.get(text, text) for text in column]
 

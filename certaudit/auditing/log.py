@@ -179,9 +179,14 @@ class _Survey:
         rows = len(chunk.lines)
         self.rows += rows
         self.columns.update(chunk.columns)
+        silent = abstaining(chunk)
         for name in ("radius", "p_lower", "p_upper", "log_error"):
             if name in chunk.columns:
-                self.formats.setdefault(name, FormatSurvey()).add(chunk.columns[name])
+                texts = chunk.columns[name]
+                if name == "radius" and silent.any():
+                    # What an abstention prints says nothing of how radii are printed.
+                    texts = [texts[row] for row in np.flatnonzero(~silent)]
+                self.formats.setdefault(name, FormatSurvey()).add(texts)
         for key in _keys(chunk):
             if len(self.keys) >= _DIFFERENT:
                 self.cut = True
@@ -359,7 +364,14 @@ class _Audit:
     def _contradicted(self, keys: list[Key], base: Setting, stated: Parameters) -> Parameters:
         tries = self.options.candidates
         names = [name for name in _PARAMETERS if getattr(stated, name) is not None]
-        for free in [subset for n in range(1, len(names) + 1) for subset in combinations(names, n)]:
+        spare = max(1, len(keys) // 100)
+        nearly = next(explaining(keys, base, stated, tries, spare=spare), None)
+        frees = [subset for n in range(1, len(names) + 1) for subset in combinations(names, n)]
+        frees.sort(key=lambda free: "sigma" in free)
+        if nearly is not None:
+            # A few odd rows are no reason to doubt sigma: some sigma makes any radius the largest.
+            frees = [free for free in frees if "sigma" not in free]
+        for free in frees:
             other = next(explaining(keys, base, stated, tries, free=free), None)
             if other is not None:
                 more: dict[str, object] = {}
@@ -370,15 +382,13 @@ class _Audit:
                 self.contradiction = more
                 known = {n: getattr(stated, n) for n in names}
                 return replace(other, **known)
-        spare = max(1, len(keys) // 100)
-        most = next(explaining(keys, base, stated, tries, spare=spare), None)
         text = "no parameters explain every row"
-        if most is not None:
+        if nearly is not None:
             text += (
-                f"; {_spell(most)} explain all but at most {spare} of {len(keys)} different ones"
+                f"; {_spell(nearly)} explain all but at most {spare} of {len(keys)} different ones"
             )
         self._file_finding(PARAMETERS_UNEXPLAINED, text)
-        return most or stated
+        return nearly or stated
 
     # What is seen -----------------------------------------------------------------------------
 

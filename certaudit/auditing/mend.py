@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from certaudit.auditing.gaussian import KEY_COLUMNS, GaussianJudge, Key
@@ -36,7 +38,8 @@ def mended(rows: Rows) -> tuple[dict[int, dict[str, str]], int]:
             left += 1
             continue
         if found.get("radius") == "":
-            found["radius"] = "0"
+            form = getattr(rows.judge, "setting", None)
+            found["radius"] = "0" if form is None else form.formats["radius"].down(Fraction(0))
             if "prediction" in chunk.columns:
                 found["prediction"] = "-1"
             if "correct" in chunk.columns:

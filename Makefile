@@ -5,7 +5,7 @@ ARGS ?=
 PIP_INSTALL := .venv/bin/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-full tables proofs lock clean
+.PHONY: help demo test lint bench bench-full tables literature proofs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ bench-full: .venv/installed ## run all benchmarks
 
 tables: .venv/installed ## make the tables and test vectors in tables/ again
 	.venv/bin/python tables/generate.py $(ARGS)
+
+literature: .venv/installed ## write docs/literature.md again (CORPORA=folder of published logs)
+	.venv/bin/python scripts/literature.py "$(CORPORA)" $(ARGS)
 
 proofs: .venv/installed ## run the proofs of the public bounds
 	.venv/bin/python -m pytest proofs -v $(ARGS)

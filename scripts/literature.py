@@ -42,6 +42,8 @@ class Extra:
     def __call__(self, rows: Rows) -> None:
         """Take some rows."""
         judged = rows.judged
+        if rows.source.kind != "radii":
+            return
         confirmed = judged.is_(Verdict.CONFIRMED)
         self.zero += int((confirmed & (judged.claimed == 0)).sum())
         setting = getattr(rows.judge, "setting", None)
@@ -164,11 +166,11 @@ def gaussian(
          f"{v['confirmed']:,}", share(v["confirmed"], claims)],
         ["no outcome of the sampling allows it", f"{v['refuted']:,}", share(v["refuted"], claims)],
     )  # fmt: skip
-    excess = max(file.largest_rounding for file in files)
+    excess = _up(max(file.largest_rounding for file in files))
     at_most = sum(reports[name][1].at_most for name in names)
     low, high = round_down(Fraction(top[0])), round_up(Fraction(top[1]))
     yield (
-        f"**By how much.** At most {excess:.2g}, half a unit of the last printed digit. "
+        f"**By how much.** At most {excess}, half a unit of the last printed digit. "
         f"{at_most:,} of these rows print the radius that all 100,000 votes give, sigma "
         f"Phi^-1(0.001^(1/100000)) = {low:.8f} sigma, rounded up: for sigma = 0.25 that is "
         f"{high / 4:.6f}, printed 0.9529 or 0.953."
@@ -194,13 +196,31 @@ def gaussian(
         )
     else:
         yield ""
+    good = [text for code, text in SOUND.items() if not seen(files, code)]
+    if not v["refuted"]:
+        good.insert(0, "no row is refuted")
+    text = ", ".join(good)
     yield (
-        "**What is not wrong.** No row is refuted, no radius is one that no count gives, every flag "
-        "agrees with label and prediction, and no index is there twice. The stated N and a explain "
-        f"every row; {identified(names, inferred)}"
+        f"**What is not wrong.** {text[:1].upper()}{text[1:]}. Held against the stated N and a; "
+        f"{identified(names, inferred)}"
     )
     yield ""
     yield from oddities([reports[name][0] for name in names])
+
+
+SOUND = {
+    "CA106": "no radius is one that no count gives",
+    "CA113": "every flag agrees with label and prediction",
+    "CA109": "no index is there twice",
+    "CA110": "none is missing between the first and the last",
+    "CA108": "no abstention has a positive radius",
+}
+"""What can be said of logs that do not have a finding."""
+
+
+def seen(files: list[FileReport], code: str) -> bool:
+    """Return whether some file has a finding."""
+    return any(finding.kind.code == code for file in files for finding in file.findings)
 
 
 def identified(names: list[str], inferred: dict[str, Report]) -> str:
@@ -217,13 +237,13 @@ def identified(names: list[str], inferred: dict[str, Report]) -> str:
     ]
     return (
         f"inferred from the numbers alone they come out the same in {len(right)} of {len(files)} "
-        f"logs with claims, and in {len(alone)} nothing else that was tried does."
+        f"logs with claims, and in {len(alone)} the hundred largest radii allow nothing else that was tried."
     )
 
 
 def oddities(found: list[Report]) -> Iterator[str]:
     """Yield the other findings, with the files they are in."""
-    seen: dict[str, list[str]] = {}
+    where: dict[str, list[str]] = {}
     names: dict[str, str] = {}
     for report in found:
         for file in report.files:
@@ -232,13 +252,13 @@ def oddities(found: list[Report]) -> Iterator[str]:
                 if code in ("CA107", "CA131", "CA115", "CA119"):
                     continue
                 names[code] = f"{code} {finding.kind.name}"
-                seen.setdefault(code, []).append(file.name)
-    if not seen:
+                where.setdefault(code, []).append(file.name)
+    if not where:
         return
     yield "Other findings:"
     yield ""
-    for code in sorted(seen):
-        files = sorted(set(seen[code]))
+    for code in sorted(where):
+        files = sorted(set(where[code]))
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         yield f"- {names[code]}: `{files[0]}`{more}"
     yield ""
@@ -259,14 +279,14 @@ def dsrs(found: tuple[Report, Extra] | None) -> Iterator[str]:
     yield (
         f"{len(shares)} logs with two-sided Clopper-Pearson bounds ({v.total():,} rows). Every pair of "
         f"bounds is that of one count. {v['unsupported']:,} rows are above (lower bound) or below (upper "
-        f"bound) the exact one, by at most {noise:.1e}: float noise of the beta quantile, which errs "
+        f"bound) the exact one, by at most {tiny(noise)}: float noise of the beta quantile, which errs "
         f"to both sides; {v['confirmed']:,} rows are confirmed."
     )
     yield ""
     noise = max(file.largest_noise for file in radii)
     yield (
         f"{len(radii)} files with radii ({w.total():,} rows, {w['abstained']:,} of them 0): "
-        f"{w['confirmed']:,} confirmed, {w['unsupported']:,} too large by at most {noise:.1e}, "
+        f"{w['confirmed']:,} confirmed, {w['unsupported']:,} too large by at most {tiny(noise)}, "
         f"{w['inconclusive']:,} not decided: they are of the generalised Gaussian, whose radii no "
         "exact decision is built in for."
     )
@@ -288,11 +308,23 @@ def adaptive(found: tuple[Report, Extra] | None) -> Iterator[str]:
         f"One log of {v.total()} rows, {v['abstained']} of them abstentions (with negative radii). It does not "
         f"state its sampling; what explains every row is {parameters}. {v['confirmed']} rows are "
         f"confirmed; {causes['printed-rounding']} radii are printed above what is proven, by at most "
-        f"{file.largest_rounding:.1e}; {causes['float-noise']} more have a lower bound that is above the exact "
-        f"one by at most {file.largest_noise:.1e}."
+        f"{tiny(file.largest_rounding)}; {causes['float-noise']} more have a lower bound that is above the exact "
+        f"one by at most {tiny(file.largest_noise)}."
     )
     yield ""
     yield from oddities([report])
+
+
+def _up(value: float) -> str:
+    """Return a number with two digits, rounded up."""
+    places = 1 - math.floor(math.log10(value))
+    return f"{math.ceil(value * 10**places * (1 - 1e-12)) / 10**places:.{places}f}"
+
+
+def tiny(value: float) -> str:
+    """Return a small number with two digits, rounded up."""
+    power = math.floor(math.log10(value))
+    return f"{math.ceil(value / 10**power * 10 * (1 - 1e-12)) / 10:.1f}e{power:+03}"
 
 
 def share(part: int, whole: int) -> str:

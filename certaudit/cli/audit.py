@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from certaudit.auditing.log import FileFinding, Options, Rows
     from certaudit.auditor import Report
 
-__all__ = ["audit"]
+__all__ = ["audit", "headline"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FAILS = ("refuted", "unsupported", "inconclusive", "malformed")
@@ -287,7 +287,7 @@ class _JsonWriter:
 
 
 def _print(report: Report) -> None:
-    show(*_headline(report))
+    show(*headline(report))
     verdicts = report.verdicts
     claims = sum(file.claims for file in report.files)
     listing = table("verdict", ">rows", ">share")
@@ -309,7 +309,7 @@ def _print(report: Report) -> None:
     show(files + ".")
 
 
-def _headline(report: Report) -> Iterator[str]:
+def headline(report: Report) -> Iterator[str]:
     """Yield the effect, in a sentence or two."""
     claims = sum(file.claims for file in report.files)
     if not claims:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from certaudit.cli.audit import headline
 from certaudit.cli.certify import certify_to_folder
 from certaudit.cli.crosscheck import comparison_report
 from certaudit.cli.exit_codes import Exit
@@ -30,14 +31,17 @@ _SAMPLE = (0, 1, 2)
     help="Folder for the results (default: ./certaudit-demo).",
 )
 def demo(output: Path | None) -> int:
-    """Certify the Wisconsin breast cancer data and cross-check three of the certificates.
+    """Certify the Wisconsin breast cancer data, cross-check three certificates, audit them all.
 
     Uses no network. Writes the data set and a run folder below DIR.
     """
     from importlib.resources import files
 
+    from certaudit.auditing.log import Options
+    from certaudit.auditor import audit_sources
     from certaudit.certify.data import LabelledData
     from certaudit.crosscheck import crosscheck
+    from certaudit.io.claims import sources
     from certaudit.io.datasets import KEYS, read_data_set
     from certaudit.io.files import check_run_folder, write_bytes
 
@@ -64,8 +68,13 @@ def demo(output: Path | None) -> int:
     checked = LabelledData.check(*(raw.arrays[key] for key in KEYS), positive=_POSITIVE)
     comparisons = list(crosscheck(checked, _SAMPLE, q=_Q))
     show(*comparison_report(comparisons, 60))
+    show(f"\nThe same certificates, as `certaudit audit {run_folder}` decides them:\n")
+    report = audit_sources(sources(run_folder), Options())
+    show(*headline(report))
     say(f"wrote {data}, {run_folder}/run.json and {run_folder}/certificates.jsonl")
-    return Exit.REFUTED if any(c.contradictions for c in comparisons) else Exit.CONFIRMED
+    refuted = any(c.contradictions for c in comparisons)
+    doubtful = report.verdicts.keys() - {"confirmed", "abstained"}
+    return Exit.REFUTED if refuted or doubtful else Exit.CONFIRMED
 
 
 def _default_folder() -> Path:

@@ -40,7 +40,8 @@ def judged_of(rows):
 def pairs_by_force(rows):
     """Return claim and proof of each row that counts; -1 where nothing is proven."""
     pairs = []
-    for verdict, claimed, proved, right in rows:
+    for verdict, claimed, proven, right in rows:
+        proved = proven
         if verdict in (Verdict.ABSTAINED, Verdict.MALFORMED) or not right:
             continue
         if verdict is Verdict.INCONCLUSIVE and np.isnan(proved):

@@ -184,15 +184,15 @@ def shares_by_force(force, lower, upper):
               and (upper is None or force.shown_upper[k] == upper)]  # fmt: skip
     if not behind:
         return UNSUPPORTED, behind
-    worst = []
     with mpmath.workdps(DPS):
         tests = []
         if lower is not None:
             tests.append([force.lower[k] * lower.denominator >= lower.numerator for k in behind])
         if upper is not None:
             tests.append([force.upper[k] * upper.denominator <= upper.numerator for k in behind])
-    for held in tests:
-        worst.append(CONFIRMED if all(held) else INCONCLUSIVE if any(held) else UNSUPPORTED)
+    worst = [
+        CONFIRMED if all(held) else INCONCLUSIVE if any(held) else UNSUPPORTED for held in tests
+    ]
     order = [UNSUPPORTED, INCONCLUSIVE, CONFIRMED]
     return min(worst, key=order.index), behind
 
@@ -316,7 +316,7 @@ def test_infinite_and_huge_radii_are_refuted():
     assert judge.outcome(Key(p_lower="1.5")).verdict is Verdict.MALFORMED
 
 
-# Mutations -----------------------------------------------------------------------------------------
+# Mutations ----------------------------------------------------------------------------------------
 
 
 def not_confirmed(setting, key):
@@ -327,7 +327,7 @@ KINDS = ("radius", "radius, count", "p_lower, count", "p_upper, count", "radius,
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_beyond_its_evidence_stays_confirmed(kind):
+def test_nothing_beyond_its_evidence_stays_confirmed(kind):  # noqa: C901
     form = Format("decimals", 5)
     setting = make(form, 100, shares=FULL)
     force, judge = Force(setting), GaussianJudge(setting)
@@ -372,7 +372,7 @@ def test_nothing_beyond_its_evidence_stays_confirmed(kind):
     assert kept >= 10
 
 
-# Mending -------------------------------------------------------------------------------------------
+# Mending ------------------------------------------------------------------------------------------
 
 
 def sided(setting):
@@ -393,7 +393,7 @@ def test_what_is_mended_is_confirmed(shares):
         up = form.up(radius) if radius >= 0 else "0.3"
         keys = [
             Key(up, votes=str(k), samples="100"), Key(up),
-            Key(p_lower=shares.up(lower), votes=str(k)), Key(p_upper=shares.down(upper), votes=str(k)),
+            Key(p_lower=shares.up(lower), votes=str(k)), Key(p_upper=shares.down(upper), votes=str(k)),  # noqa: E501
             Key(up, shares.down(lower), shares.up(upper), str(k), "100"),
         ]  # fmt: skip
         for key in keys:
@@ -401,7 +401,7 @@ def test_what_is_mended_is_confirmed(shares):
             if not found:
                 continue
             mended = Key(*({"radius": key.radius, "p_lower": key.p_lower, "p_upper": key.p_upper,
-                            "votes": key.votes, "samples": key.samples} | found).values())  # fmt: skip
+                            "votes": key.votes, "samples": key.samples} | found).values())  # fmt: skip  # noqa: E501
             if found.get("radius") == "":
                 assert radius <= 0 or not key.votes
                 continue

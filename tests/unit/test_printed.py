@@ -108,7 +108,7 @@ def test_sides():
     assert low == Fraction("0.24") - NOISE * value
 
 
-# Formats of columns --------------------------------------------------------------------------------
+# Formats of columns -------------------------------------------------------------------------------
 
 
 def survey(texts):
@@ -162,7 +162,7 @@ def test_a_column_is_surveyed_in_parts():
     assert seen == survey(texts)
 
 
-# To one side ---------------------------------------------------------------------------------------
+# To one side --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", STYLES.values(), ids=STYLES.keys())
@@ -208,16 +208,16 @@ def test_zero_is_zero():
 
 def test_names():
     assert [str(form) for form in (STYLES["{:.4f}"], STYLES["{:.3}"], STYLES["{!r}"])] == [
-        "4 decimals digits", "3 significant digits", "float64"
+        "4 decimals", "3 significant digits", "float64"
     ]  # fmt: skip
 
 
-# Texts ---------------------------------------------------------------------------------------------
+# Texts --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("text", "value"), [
-    ("0.25", Fraction(1, 4)), ("-0.5", Fraction(-1, 2)), ("+1.", Fraction(1)), (".5", Fraction(1, 2)),
-    ("1e-4", Fraction(1, 10**4)), ("2E3", Fraction(2000)), ("0", Fraction(0)), ("-0.0", Fraction(0)),
+    ("0.25", Fraction(1, 4)), ("-0.5", Fraction(-1, 2)), ("+1.", Fraction(1)), (".5", Fraction(1, 2)),  # noqa: E501
+    ("1e-4", Fraction(1, 10**4)), ("2E3", Fraction(2000)), ("0", Fraction(0)), ("-0.0", Fraction(0)),  # noqa: E501
     ("007", Fraction(7)), ("0e99", Fraction(0)), ("1e10000", Fraction(10) ** 10000),
     ("inf", None), ("-inf", None), ("Infinity", None), ("+INF", None),
 ])  # fmt: skip
@@ -226,7 +226,7 @@ def test_numbers_are_read(text, value):
 
 
 @pytest.mark.parametrize("text", [
-    "nan", "NaN", "-nan", "", " ", ".", "-", "e5", "1e", "1_0", "1,5", "1/3", "0x1p3", "\u0663.\u0665",
+    "nan", "NaN", "-nan", "", " ", ".", "-", "e5", "1e", "1_0", "1,5", "1/3", "0x1p3", "\u0663.\u0665",  # noqa: E501
     "\uff11", "\u00bd", "1e999999999", "1e999999", "1e-999999", "1e10001", "1e-10001", "9" * 1001,
     "0." + "1" * 1001, "inf.", "infin", "1 2", "1.2.3", "--1", "1e5.5", "0.5\n", "tensor(3)",
 ])  # fmt: skip

@@ -1,4 +1,4 @@
-"""What counts prove, as float64 enclosures: around the truth, narrow, and the least counts right."""
+"""What counts prove, as float64 enclosures: around the truth, narrow; least counts right."""
 
 import math
 from fractions import Fraction
@@ -30,7 +30,7 @@ def counts_of(samples, random, more=4):
 
 def quantile(share, digits=60):
     """Return Phi^-1 by mpmath, its argument kept away from 1."""
-    with mpmath.workdps(digits + 400 * (not 1e-100 < float(share))):
+    with mpmath.workdps(digits + 400 * (not float(share) > 1e-100)):
         small = min(share, 1 - share)
         x = mpmath.mpf(small.numerator) / small.denominator
         if small < Fraction(1, 10**30):
@@ -119,7 +119,7 @@ def test_radii_rise_and_no_vote_proves_nothing():
         assert found.share(k)[1] < found.share(k + 1)[0]
 
 
-# Least counts --------------------------------------------------------------------------------------
+# Least counts -------------------------------------------------------------------------------------
 
 
 def least_by_force(samples, holds):
@@ -279,7 +279,7 @@ def test_one_for_all():
             Quantiles(samples, chance)
 
 
-# Deliberately wrong variants -----------------------------------------------------------------------
+# Deliberately wrong variants ----------------------------------------------------------------------
 
 
 class Halved(Quantiles):
@@ -312,7 +312,7 @@ def coarse(kind):
     class Coarse(kind):
         def _guess_odds(self, counts):
             return [u + 1e-11 * (-1) ** k
-                    for u, k in zip(super()._guess_odds(counts), counts.tolist(), strict=True)]  # fmt: skip
+                    for u, k in zip(super()._guess_odds(counts), counts.tolist(), strict=True)]  # fmt: skip  # noqa: E501
 
     return Coarse
 

@@ -36,6 +36,8 @@ MODULES = (
     "certaudit.rigorous.threshold",
     "certaudit.rigorous.confidence",
     "certaudit.fast.confidence",
+    "certaudit.fast.quantiles",
+    "certaudit.auditing.product",
     "certaudit.rigorous.tail",
     "certaudit.certify.least_squares",
     "certaudit.certify.label_flip",
@@ -47,7 +49,7 @@ MODULES = (
     "certaudit.tables",
 )
 """Every public function in these, and every public method of CLASSES, needs an entry."""
-CLASSES = ("LeastSquares", "Threshold", "Table")
+CLASSES = ("LeastSquares", "Quantiles", "Threshold", "Table")
 
 HOW = ("symbolic", "exhaustive", "machine-checked", "cited", "argument", "property")
 _NAMED = re.compile(r"Proof: `proofs/([a-z0-9-]+)\.md`\.")

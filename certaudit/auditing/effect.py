@@ -141,7 +141,8 @@ def _below(
 
 def _float32(values: NDArray[np.float64], towards: float) -> NDArray[np.float64]:
     """Return values rounded to float32 to one side."""
-    nearest = values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        nearest = values.astype(np.float32)
     wrong = nearest > values if towards < 0 else nearest < values
     return np.where(wrong, np.nextafter(nearest, np.float32(towards)), nearest).astype(np.float64)
 

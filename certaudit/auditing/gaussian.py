@@ -310,7 +310,7 @@ class GaussianJudge:
             outcomes.append(self._log_error_outcome(key.log_error, found, stated))
         if key.radius:
             outcomes.append(self._radius_outcome(key, found, stated, count))
-        return _worst(outcomes)
+        return _worst(outcomes, of_radius=bool(key.radius))
 
     def _counts(self, key: Key, found: Quantiles, count: int | None) -> _Counts:
         """Return the counts that the columns other than the radius allow."""
@@ -511,6 +511,10 @@ class GaussianJudge:
         if not (key.p_lower or key.log_error) or setting.scale is None:
             return Outcome(Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE, claimed=claimed, unit=unit)
         low, high = self._evidence(key)
+        if key.p_upper and _share(key.p_upper) < low:
+            bits = _bit(P_UPPER_UNDERSTATED)
+            reason = Reason.CONTRADICTS_ITSELF
+            return Outcome(Verdict.INCONCLUSIVE, reason, findings=bits, claimed=claimed, unit=unit)
         bits = 0 if radius else _bit(RADIUS_ZERO)
         if key.p_lower and _share(key.p_lower) == 1:
             bits |= _bit(P_SATURATED)
@@ -581,7 +585,9 @@ class GaussianJudge:
             counts = self._counts(key, found, votes)
             printed = self._printed(key.radius) if key.radius else None
             if printed is not None and votes is None:
-                counts = self._consistent(printed, found, counts)
+                same = self._consistent(printed, found, counts)
+                if same.least <= same.most or not (key.p_lower or key.p_upper):
+                    counts = same
         except InputError:
             return {"radius": ""} if key.radius else None
         if not 0 <= counts.least <= min(counts.most, found.samples):
@@ -659,16 +665,26 @@ def _table(outcomes: list[Outcome]) -> Judged:
     )
 
 
-def _worst(outcomes: list[Outcome]) -> Outcome:
-    """Return the worst of a row's outcomes, with all findings and the numbers of the last one."""
+def _worst(outcomes: list[Outcome], *, of_radius: bool) -> Outcome:
+    """Return the worst of a row's outcomes, with all findings.
+
+    Claimed and proved are those of the radius, the last one, where there is one; the excess then
+    too, and none where it is another column that makes the verdict.
+    """
     if not outcomes:
         return Outcome(Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE)
     worst = min(outcomes, key=lambda outcome: _RANK[outcome.verdict])
+    last = outcomes[-1]
+    if of_radius and _RANK[last.verdict] == _RANK[worst.verdict]:
+        worst = last
     bits = 0
     for outcome in outcomes:
         bits |= outcome.findings
-    last = outcomes[-1]
-    return worst._replace(findings=bits, claimed=last.claimed, proved=last.proved)
+    if of_radius and worst is not last:
+        worst = worst._replace(
+            claimed=last.claimed, proved=last.proved, excess=math.nan, unit=last.unit
+        )
+    return worst._replace(findings=bits)
 
 
 def _least(found: Quantiles, share: Fraction) -> int:

@@ -128,10 +128,14 @@ class FileReport:
         up = judged.is_(Verdict.UNSUPPORTED) & (judged.cause == Cause.PRINTED_ROUNDING.code)
         noise = judged.cause == Cause.FLOAT_NOISE.code
         if noise.any():
-            self.largest_noise = max(self.largest_noise, float(judged.excess[noise].max()))
+            self.largest_noise = max(
+                self.largest_noise, float(np.nanmax(judged.excess[noise], initial=0.0))
+            )
         if up.any():
             self.rounded_up += int(up.sum())
-            self.largest_rounding = max(self.largest_rounding, float(judged.excess[up].max()))
+            self.largest_rounding = max(
+                self.largest_rounding, float(np.nanmax(judged.excess[up], initial=0.0))
+            )
         for verdict in VERDICTS:
             rows = judged.is_(verdict)
             times = int(rows.sum())

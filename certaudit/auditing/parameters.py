@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import count
 from typing import TypeVar
 
 from certaudit.auditing.gaussian import GaussianJudge, Key, Scale, Setting, gaussian_judge
@@ -29,6 +28,7 @@ FAILURE_PROBS = tuple(
     Fraction(text) for text in ("1/1000", "1/100", "1/20", "1/200", "1/2000", "1/10000")
 )
 """The failure probabilities that are tried for each of them, in this order."""
+_PLACES = 3
 DIMENSIONS = (784, 3_072, 12_288, 150_528, 196_608)
 """For l-infinity radii: MNIST, CIFAR-10 (3 32^2; padded to 64^2), ImageNet (3 224^2, 3 256^2)."""
 
@@ -102,7 +102,8 @@ def explaining(
             if shares and not _explains(gaussian_judge(known.setting(base)), shares, spare):
                 continue
             for dimension in dimensions:
-                for sigma in _sigmas(keys, base, stated, known, dimension, free="sigma" in free):
+                where = (base, stated, known, dimension)
+                for sigma in _sigmas(keys, *where, free="sigma" in free, spare=spare):
                     found = Parameters(sigma, samples, chance, dimension)
                     if _explains(gaussian_judge(found.setting(base)), radii, spare):
                         yield found
@@ -122,14 +123,19 @@ def _sigmas(
     dimension: int,
     *,
     free: bool,
+    spare: int,
 ) -> Iterator[Fraction | None]:
-    """Yield sigmas to try: the stated one, then the one that the largest radius asks for."""
+    """Yield sigmas to try: the stated one, then the ones that the largest radius asks for.
+
+    Where rows may be left out, the largest of the others asks as well: one absurd radius is the
+    largest one of some sigma.
+    """
     if stated.sigma is not None:
         yield stated.sigma
         if not free:
             return
-    largest = _largest(keys)
-    if largest is None or not base.decided:
+    largest = dict.fromkeys((_largest(keys), _largest(keys[spare:])))
+    if list(largest) == [None] or not base.decided:
         if stated.sigma is None:
             yield None
         return
@@ -139,12 +145,14 @@ def _sigmas(
     low, high = found.radius(found.samples)
     if low <= 0:
         return
-    least, most = base.formats["radius"].interval(*largest)
     unit = Scale(Fraction(1), dimension)
-    first, last = unit.targets(least)[0] / Fraction(high), unit.targets(most)[1] / Fraction(low)
-    if 0 < first <= last:
-        guess = _shortest(first, last)
-        if guess != stated.sigma:
+    for printed in largest:
+        if printed is None:
+            continue
+        least, most = base.formats["radius"].interval(*printed)
+        first, last = unit.targets(least)[0] / Fraction(high), unit.targets(most)[1] / Fraction(low)
+        guess = _shortest(first, last) if 0 < first <= last else None
+        if guess is not None and guess != stated.sigma:
             yield guess
 
 
@@ -160,13 +168,16 @@ def _largest(keys: Sequence[Key]) -> tuple[str, Fraction] | None:
     return best
 
 
-def _shortest(low: Fraction, high: Fraction) -> Fraction:
-    """Return the decimal with the fewest places in an interval: that is how sigma is chosen."""
-    for places in count():
+def _shortest(low: Fraction, high: Fraction) -> Fraction | None:
+    """Return the decimal with the fewest places in an interval, at most three: so is sigma chosen.
+
+    None where there is no such decimal.
+    """
+    for places in range(_PLACES + 1):
         whole = math.ceil(low * 10**places)
         if whole <= high * 10**places:
             return Fraction(whole, 10**places)
-    raise AssertionError("unreachable")  # pragma: no cover
+    return None
 
 
 def _explains(judge: GaussianJudge, keys: Sequence[Key], spare: int) -> bool:

@@ -21,6 +21,8 @@ Published logs are within 2^-36 of the exact Clopper-Pearson bounds. Only which 
 come from depends on it, never whether a count proves the number.
 """
 _FLOAT64_DIGITS = 15
+_FLOAT32_DIGITS = (7, 8, 9)
+_FEW = 100
 _SAMPLED = 1 << 13
 """Different numbers of a group of rows that are looked at."""
 _ZERO = Fraction(1, 1 << 66)
@@ -67,7 +69,7 @@ class Format:
         if not value:
             return Fraction(0)
         if self.kind == "float64":
-            return Fraction(2) ** (_log2_floor(abs(value)) - 52)
+            return Fraction(2) ** max(_log2_floor(abs(value)) - 52, -1074)
         return Fraction(10) ** (_log10_floor(abs(value)) - self.digits + 1)
 
     def interval(
@@ -84,6 +86,8 @@ class Format:
         if self.kind == "decimals":
             unit = max(unit, _own_place(text))
         noise = NOISE * max(abs(value), size) or _ZERO
+        if self.kind == "significant" and self.digits in _FLOAT32_DIGITS:
+            noise += abs(value) / (1 << 24)  # float32 in full looks so
         if self.rounding == "down":
             return value, value + unit + noise
         if self.rounding == "up":
@@ -154,15 +158,15 @@ class FormatSurvey:
     def format(self, rounding: str = "nearest") -> Format:
         """Return how the column prints, by its majority: one odd row changes nothing.
 
-        Decimals where all numbers have as many of them, or nearly all have and the last is a zero
-        as often as it should be: numbers of significant digits lose their zeros at the end.
-        Otherwise the most common number of significant digits.
+        Decimals where all numbers have as many of them, or nearly all have and (in a long column)
+        the last is a zero as often as it should be: numbers of significant digits lose their zeros
+        at the end. Otherwise the most common number of significant digits.
         """
         total = self.decimals.total()
         if not total:
             return Format("float64", 17, rounding)
         decimals, times = self.decimals.most_common(1)[0]
-        fixed = 10 * times >= 9 * total and 50 * self.zeros[decimals] >= times
+        fixed = 10 * times >= 9 * total and (times < _FEW or 50 * self.zeros[decimals] >= times)
         if 0 <= decimals < _FLOAT64_DIGITS and (times == total or fixed):
             return Format("decimals", decimals, rounding)
         if not self.significant:

@@ -241,6 +241,8 @@ def _plain(text: str) -> str:
 def _sign(text: str) -> int:
     """Return the sign of a printed number, 0 for zero and for what is none."""
     digits = text.lower().split("e")[0].strip("+-0.")
+    if text.lower().lstrip("+-") == "nan":
+        return 0
     if not digits:
         return 0
     return -1 if text.startswith("-") else 1

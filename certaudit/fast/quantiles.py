@@ -39,7 +39,10 @@ _LONGEST = 1 << 18
 
 @lru_cache(maxsize=256)
 def quantiles(samples: int, failure_prob: Fraction) -> Quantiles:
-    """Return the one Quantiles of these samples and this failure probability."""
+    """Return the one Quantiles of these samples and this failure probability.
+
+    Proof: `proofs/quantiles.md`.
+    """
     return Quantiles(samples, failure_prob)
 
 
@@ -82,7 +85,10 @@ class Quantiles:
         return found
 
     def prepare(self, counts: NDArray[np.int64]) -> None:
-        """Make the enclosures of many counts at once; faster than one by one."""
+        """Make the enclosures of many counts at once; faster than one by one.
+
+        Proof: `proofs/quantiles.md`.
+        """
         wanted = [int(k) for k in np.unique(counts) if int(k) not in self._shares]
         if wanted:
             self._prove(np.array(wanted))
@@ -105,6 +111,8 @@ class Quantiles:
             return tail_sign(claim, GaussianShare(_ONE, target)) <= 0
         if target == 0:
             return tail_sign(claim, _HALF) <= 0
+        if tail_sign(claim, _HALF) <= 0:
+            return True
         # Phi(-x) = 1 - Phi(x): a bracket around it in rationals, as narrow as it takes.
         for bits in (128, 512, 2048):
             with working_precision(bits):
@@ -125,7 +133,7 @@ class Quantiles:
         if count == 0:
             return False
         known = self._shares.get(count)
-        if known is not None and not known[0] < share < known[1]:
+        if known is not None and not known[0] < share <= known[1]:
             return share <= known[0]
         return tail_sign(Sampled(count, self.samples, self.failure_prob), share) <= 0
 

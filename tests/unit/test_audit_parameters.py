@@ -112,8 +112,8 @@ def test_tiny_logs_are_not_identifiable():
     assert file.verdicts["refuted"] == 0
 
 
-def with_one(text):
-    radii = list(log("0.5", 1_000, Fraction(1, 1000), "{:.6f}", rows=200))
+def with_one(text, form="{:.6f}"):
+    radii = list(log("0.5", 1_000, Fraction(1, 1000), form, rows=200))
     radii[17] = text
     return radii
 
@@ -131,15 +131,9 @@ def test_one_impossible_row_does_not_stop_the_rest(stated):
     assert file.verdicts["unsupported"] > 1
 
 
-@pytest.mark.parametrize("stated", [
-    ALL,
-    pytest.param({"sigma": "0.5"}, marks=pytest.mark.xfail(
-        reason="a sigma is made up from the impossible radius")),
-    pytest.param({}, marks=pytest.mark.xfail(
-        reason="a sigma is made up from the impossible radius")),
-], ids=len)  # fmt: skip
+@pytest.mark.parametrize("stated", [ALL, {"sigma": "0.5"}, {}], ids=len)
 def test_one_radius_that_is_far_too_large_does_not_stop_the_rest(stated):
-    _, file, _ = found_in([r[:-2] for r in with_one("77.000000")], **stated)
+    _, file, _ = found_in(with_one("77.0000", "{:.4f}"), **stated)
     assert file.parameters["samples"] == 1_000
     assert file.verdicts["refuted"] == 1
     assert file.verdicts["confirmed"] > 50

@@ -3,7 +3,8 @@
     python benchmarks/bench.py [--full] [--only SECTION ...]
 
 Data sets come from the folder $CERTAUDIT_DATA (mnist17.npz, imdb.npz, spambase_log.npz), and
-the breast cancer data of the package stands in for mnist17. This module runs the command line in
+the breast cancer data of the package stands in for mnist17; published logs come from the folder
+$CERTAUDIT_CORPORA. This module runs the command line in
 processes of its own, as a user would; `inprocess.py` compares engines on one BLAS thread. Other
 use of the machine shows in the load average beside each section: --only repeats a section.
 """
@@ -38,6 +39,7 @@ SECTIONS = {
     6: "confirmation by the reference (--full)",
     7: "tight thresholds",
     8: "Clopper-Pearson decisions",
+    9: "audits",
 }
 NAMES = ("mnist17", "spambase_log", "imdb")
 MAIN = NAMES[0]
@@ -299,6 +301,10 @@ def _section(number: int, sources: dict[str, Source], *, full: bool) -> None:
         import votes
 
         votes.votes()
+    elif number == 9:
+        import audits
+
+        audits.audits(run_measured, full=full)
     else:
         _engines(number, sources, full=full)
 

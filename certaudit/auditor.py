@@ -19,7 +19,14 @@ from certaudit.claims import PARAMETERS, Source, Stated, parameter
 from certaudit.errors import InputError
 from certaudit.exact import Number
 from certaudit.findings import BITS, STOPPED_EARLY
-from certaudit.io.claims import Broken, Skipped, frame_source, rewrite, sources
+from certaudit.io.claims import (
+    Broken,
+    Skipped,
+    check_rewrite,
+    frame_source,
+    rewrite,
+    sources,
+)
 
 __all__ = ["Report", "audit", "audit_sources", "claim_objects", "make_options"]
 
@@ -170,14 +177,14 @@ def audit_sources(
             report.broken.append(item)
         else:
             readable.append(item)
-    curves = {_log_name(s.name) for s in readable if s.kind == "curve"}
+    curves = {_stem(s.name) for s in readable if s.kind == "curve"}
     reached: dict[str, Reached] = {}
     readable.sort(key=lambda source: source.kind == "curve")
     for done, source in enumerate(readable):
         if progress is not None:
             progress(done, len(readable))
-        if source.name in curves and source.kind != "curve":
-            reached[source.name] = Reached()
+        if source.kind != "curve" and _stem(source.name) in curves:
+            reached[_stem(source.name)] = Reached()
         try:
             report.files.append(_audit_one(source, options, sink, reached))
         except InputError as error:
@@ -193,8 +200,8 @@ def _audit_one(
 ) -> FileReport:
     if source.kind == "curve":
         curve = replace(source, stated={**source.stated, **options.stated})
-        return audit_curve(curve, reached.get(_log_name(source.name)), sink)
-    return audit_source(source, options, _both(sink, reached.get(source.name)))
+        return audit_curve(curve, reached.get(_stem(source.name)), sink)
+    return audit_source(source, options, _both(sink, reached.get(_stem(source.name))))
 
 
 def _both(first: Sink | None, second: Sink | None) -> Sink | None:
@@ -208,10 +215,11 @@ def _both(first: Sink | None, second: Sink | None) -> Sink | None:
     return both
 
 
-def _log_name(curve: str) -> str:
-    """Return the name that the log of a curve would have: the same without "_acc"."""
-    path = PurePosixPath(curve)
-    stem = path.name.removesuffix(path.suffix if path.suffix in (".csv", ".tsv", ".txt") else "")
+def _stem(name: str) -> str:
+    """Return the name of a log without its suffix, or of the log that a curve belongs to."""
+    path = PurePosixPath(name)
+    known = path.suffix in (".csv", ".tsv", ".txt", ".jsonl", ".log")
+    stem = path.name.removesuffix(path.suffix) if known else path.name
     return str(path.with_name(stem.removesuffix("_acc") or stem))
 
 
@@ -306,6 +314,7 @@ def fix_log(
 
     Raises InputError for a file whose format cannot be written, and as audit does.
     """
+    check_rewrite(path, output, columns)
     found = list(sources(path, columns=columns, profile=profile))
     source = found[0] if len(found) == 1 else None
     if not isinstance(source, Source) or source.kind == "curve":
@@ -320,19 +329,23 @@ def fix_log(
         left += kept + len(rows.chunk.malformed)
 
     report = audit_source(source, options, take)
+    if "noise" in report.parameters and source.kind != "shares":
+        raise InputError(f"{path}: radii for {report.parameters['noise']} noise are not decided")
     manifest = _manifest(report, {**source.stated, **options.stated})
     rewrite(path, output, changes, manifest, columns=columns)
     return len(changes), left
 
 
 def _manifest(report: FileReport, stated: Mapping[str, Stated]) -> dict[str, object]:
-    """Return a manifest that states what a log was judged by."""
-    found: dict[str, object] = {"certaudit-claims": 1, "rounding": "down"}
-    for name in ("guarantee", "sides", "norm", "training_labels", "vote", "bound", "selection"):
+    """Return a manifest that states what was stated; what was inferred is told, and not stated."""
+    known = dict(report.parameters)
+    inferred = {name: known.pop(name) for name in report.inferred}
+    for name in ("classes", "training_labels"):
         if name in stated:
-            found[name] = stated[name].value
-    parameters = dict(report.parameters)
-    sigma = parameters.pop("sigma", None)
-    if sigma is not None:
-        found["noise_model"] = {"name": "gaussian", "sigma": sigma}
-    return found | {name: value for name, value in parameters.items() if name != "noise"}
+            known[name] = stated[name].value
+    known["rounding"] = "down"
+    sigma = known.pop("sigma", None)
+    if known.pop("noise", None) is None and sigma is not None:
+        known["noise_model"] = {"name": "gaussian", "sigma": sigma}
+    found: dict[str, object] = {"certaudit-claims": 1, **known}
+    return found | {"annotations": {"inferred": inferred}} if inferred else found

@@ -324,6 +324,15 @@ SPREADSHEET_FORMULA = Kind(
     "A field that starts with =, @, + or - and is no number runs as a formula in a spreadsheet. "
     "The row is malformed; its text is shown quoted.",
 )
+ROUNDED_DOWN = Kind(
+    "CA137",
+    "stated-rounded-down",
+    "radii are stated to be printed rounded down",
+    "Somebody (an option, or the manifest beside the file) states that the log prints rounded "
+    "down. A printed radius is then the least that prints so, and verdicts rest on that statement: "
+    "nothing in a log proves it, but where its radii are sparse a log that was rounded to nearest "
+    "has radii that no count gives. Ask who made the log.",
+)
 UNKNOWN_COLUMN = Kind(
     "CA136",
     "unknown-column",

@@ -22,19 +22,25 @@ from certaudit.findings import BEYOND_EVERY_OUTCOME, BITS, CURVE_ABOVE_LOG
 
 __all__ = ["Reached", "audit_curve"]
 
+_MOST_POINTS = 1_000_000
+
 
 @dataclass(slots=True)
 class Reached:
     """The radii of the right rows of a log, claimed and proven; takes its rows as a Sink."""
 
     rows: int = 0
+    knows_right: bool = True
+    """Whether it is known which predictions are right: a curve counts these."""
     _claimed: list[NDArray[np.float64]] = field(default_factory=list)
     _proved: list[NDArray[np.float64]] = field(default_factory=list)
 
     def __call__(self, rows: Rows) -> None:
         """Take some rows."""
         self.rows += len(rows.judged.verdict) + len(rows.chunk.malformed)
-        claimed, proved, _ = compared(rows.judged, correct_rows(rows.chunk))
+        right = correct_rows(rows.chunk)
+        self.knows_right = self.knows_right and right is not None
+        claimed, proved, _ = compared(rows.judged, right)
         self._claimed.append(claimed)
         self._proved.append(proved)
 
@@ -63,21 +69,20 @@ def audit_curve(source: Source, log: Reached | None, sink: Sink | None = None) -
         survey.add(chunk.columns["accuracy"])
     form = survey.format()
     first = 0
-    known = log.counts() if log is not None and log.rows else None
-    limit = _limit(source)
-    curve = _Curve(form, known, 0 if log is None else log.rows, limit)
+    known = log.counts() if log is not None and log.rows and log.knows_right else None
+    curve = _Curve(form, known, 0 if log is None else log.rows, _limit(source))
+    for chunk in source.chunks():
+        for texts in zip(chunk.columns["radius"], chunk.columns["accuracy"], strict=True):
+            curve.take(*texts)
     for chunk in source.chunks():
         judged = Judged.blank(len(chunk.lines))
         columns = zip(chunk.columns["radius"], chunk.columns["accuracy"], strict=True)
-        for row, (radius_text, share_text) in enumerate(columns):
-            try:
-                radius, share = parse_printed(radius_text), parse_printed(share_text)
-            except InputError:
-                radius = share = None
-            if radius is None or share is None or radius < 0 or not 0 <= share <= 1:
+        for row, texts in enumerate(columns):
+            point = _point(*texts)
+            if point is None:
                 judged.put(row, Verdict.MALFORMED, Reason.UNREADABLE)
                 continue
-            curve.judge(judged, row, radius, share_text, share)
+            curve.judge(judged, row, point[0], texts[1], point[1])
             if curve.differs and not first:
                 first = int(chunk.lines[row])
         report.count(chunk, judged)
@@ -89,6 +94,17 @@ def audit_curve(source: Source, log: Reached | None, sink: Sink | None = None) -
     return report
 
 
+def _point(radius_text: str, share_text: str) -> tuple[Fraction, Fraction] | None:
+    """Return a point of a curve, None where it is none."""
+    try:
+        radius, share = parse_printed(radius_text), parse_printed(share_text)
+    except InputError:
+        return None
+    if radius is None or share is None or radius < 0 or not 0 <= share <= 1:
+        return None
+    return radius, share
+
+
 @dataclass(slots=True)
 class _Curve:
     """Judges the points of a curve, in their order."""
@@ -98,7 +114,28 @@ class _Curve:
     rows: int
     limit: Fraction | None
     differs: int = 0
-    before: Fraction = Fraction(1)
+    _points: list[tuple[Fraction, Fraction]] = field(default_factory=list)
+    _most: dict[Fraction, Fraction] | None = None
+
+    def take(self, radius_text: str, share_text: str) -> None:
+        """Take a point in, before any is judged: their order in the file is no matter.
+
+        Raises InputError for more points than a curve has.
+        """
+        point = _point(radius_text, share_text)
+        if point is not None:
+            self._points.append((point[0], self.form.interval(share_text, point[1])[1]))
+        if len(self._points) > _MOST_POINTS:
+            raise InputError(f"a curve of more than {_MOST_POINTS} points")
+
+    def _allowed(self, radius: Fraction) -> Fraction:
+        """Return the least of the shares at smaller radii: none may be above it."""
+        if self._most is None:
+            self._most, least = {}, Fraction(1)
+            for at, high in sorted(self._points):
+                self._most.setdefault(at, least)
+                least = min(least, high)
+        return self._most[radius]
 
     def judge(self, judged: Judged, row: int, radius: Fraction, text: str, share: Fraction) -> None:
         low, high = self.form.interval(text, share)
@@ -106,7 +143,7 @@ class _Curve:
         if share == 0:
             judged.put(row, Verdict.CONFIRMED, Reason.PROVED)
             judged.proved[row] = judged.excess[row] = 0.0
-        elif low > self.before:
+        elif low > self._allowed(radius):
             judged.put(row, Verdict.REFUTED, Reason.CONTRADICTS_ITSELF, Cause.BEYOND_EVIDENCE)
         elif self.limit is not None and radius > self.limit:
             judged.put(row, Verdict.REFUTED, Reason.BEYOND_EVERY_OUTCOME, Cause.BEYOND_EVIDENCE)
@@ -123,7 +160,6 @@ class _Curve:
             else:
                 judged.put(row, Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED, Cause.BEYOND_EVIDENCE)
                 judged.excess[row] = round_up(share - Fraction(proved, self.rows))
-        self.before = min(self.before, high)
 
 
 def _limit(source: Source) -> Fraction | None:

@@ -9,11 +9,14 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from certaudit.auditing.verdict import Judged, Verdict
+from certaudit.auditing.verdict import Judged, Reason, Verdict
 
 __all__ = ["Effect", "compared"]
 
 _GROUP = 1 << 20
+_FEW = 1 << 12
+_OPEN = (Reason.NOT_DECIDED_HERE, Reason.NO_EVIDENCE, Reason.LIMIT, Reason.SAME_SAMPLES)
+"""Why nothing may be known of what is proven."""
 _NOTHING = -1.0
 """The proven radius of a row of which nothing is proven, not even its class."""
 
@@ -32,8 +35,10 @@ class Effect:
     right: int = 0
     open: int = 0
     """Rows of which nothing is known to be proven, since nothing decided them; left out."""
-    claimed_sum: float = 0.0
-    proved_sum: float = 0.0
+    claimed_sum: Fraction = Fraction(0)
+    """The sum of the claimed radii, each to nearest."""
+    proved_sum: Fraction = Fraction(0)
+    """At most the sum of the proven ones."""
     overclaimed: int = 0
     largest_excess: float = 0.0
     _proved: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
@@ -54,8 +59,8 @@ class Effect:
         self.open += int(_undecided(judged).sum())
         self.right += len(claimed)
         finite = np.isfinite(claimed)
-        self.claimed_sum += math.fsum(claimed[finite].tolist())
-        self.proved_sum += math.fsum(np.maximum(proved[finite], 0.0).tolist())
+        self.claimed_sum += _total(claimed[finite], 1)
+        self.proved_sum += _total(np.maximum(proved[finite], 0.0), -1)
         self._claimed_at += _at_least(claimed, self.grid)
         self._proved_at += _at_least(proved, self.grid)
         over = proved < claimed
@@ -165,7 +170,8 @@ def compared(
 
 
 def _undecided(judged: Judged) -> NDArray[np.bool_]:
-    return judged.is_(Verdict.INCONCLUSIVE) & np.isnan(judged.proved)
+    codes = [reason.code for reason in _OPEN]
+    return judged.is_(Verdict.INCONCLUSIVE) & np.isin(judged.reason, codes)
 
 
 def _at_least(values: NDArray[np.float64], grid: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -177,10 +183,19 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _rounded(total: float, rows: int, *, up: bool) -> float | None:
-    """Return total/rows with four decimals, rounded to one side; the sum's error is covered."""
-    if not rows or not math.isfinite(total):
+def _total(values: NDArray[np.float64], side: int) -> Fraction:
+    """Return the sum of numbers >= 0: exactly if few of them differ, else to one side."""
+    distinct, times = np.unique(values, return_counts=True)
+    if len(distinct) > _FEW:
+        near = Fraction(math.fsum(values.tolist()))  # correctly rounded
+        return near + side * near / (1 << 52)
+    pairs = zip(distinct.tolist(), times.tolist(), strict=True)
+    return sum((Fraction(value) * count for value, count in pairs), Fraction(0))
+
+
+def _rounded(total: Fraction, rows: int, *, up: bool) -> float | None:
+    """Return total/rows with four decimals, rounded to one side."""
+    if not rows:
         return None
-    slack = Fraction(abs(total)) * Fraction(1, 1 << 40)
-    value = (Fraction(total) + (slack if up else -slack)) / rows * 10_000
-    return (math.ceil(value) if up else max(0, math.floor(value))) / 10_000
+    value = total / rows * 10_000
+    return (math.ceil(value) if up else math.floor(value)) / 10_000

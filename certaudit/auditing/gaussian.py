@@ -52,6 +52,8 @@ KEY_COLUMNS = ("radius", "p_lower", "p_upper", "count", "samples", "log_error")
 _MOST = 1 << 20
 """Outcomes that are kept, so that equal rows are judged once."""
 _ROOT_BITS = 256
+_FAR = 10_000
+"""A quantile beyond those of all shares that votes of 10^9 samples prove."""
 _MAX_LOG_BITS = 80_000
 _UNIT_NOISE = Gaussian(Fraction(1))
 _SATURATED = 1 - Fraction(1, 1 << 54)
@@ -258,7 +260,8 @@ class GaussianJudge:
         try:
             return self._outcome(key)
         except InputError:
-            return Outcome(Verdict.MALFORMED, Reason.UNREADABLE)
+            bits = _bit(INFINITE_RADIUS) if key.radius.lower().lstrip("+-") == "nan" else 0
+            return Outcome(Verdict.MALFORMED, Reason.UNREADABLE, findings=bits)
         except Undecided:
             return Outcome(Verdict.INCONCLUSIVE, Reason.LIMIT)
 
@@ -346,7 +349,8 @@ class GaussianJudge:
         if radius is None or radius < 0 or scale is None:
             return None
         form = self.setting.formats["radius"]
-        low, high = form.interval(text, radius, scale.radius_down(1.0))
+        far = _FAR * scale.sigma  # as far beyond every outcome as what is larger, and shorter
+        low, high = (min(end, far) for end in form.interval(text, radius, scale.radius_down(1.0)))
         unit = form.unit(radius)
         found = _Printed(
             radius,
@@ -354,7 +358,7 @@ class GaussianJudge:
             unit,
             scale.targets(low)[0],
             scale.targets(high)[1],
-            scale.targets(radius),
+            scale.targets(min(radius, far)),
         )
         self._radii[text] = found
         return found
@@ -436,15 +440,15 @@ class GaussianJudge:
         bits |= _bit(kind) if kind else 0
         least = self._radius_of(found, count)
         gone = verdict is Verdict.REFUTED or reason is Reason.NOT_ATTAINABLE
-        excess = round_up(radius - Fraction(max(least, 0.0)))
+        excess = round_up(radius - (Fraction(least) if least > 0 else 0))
         proved = math.nan if gone else least
         return Outcome(verdict, reason, cause, bits, _nearest(radius), proved, excess, unit)
 
     def _radius_of(self, found: Quantiles, count: int) -> float:
-        """Return what `count` votes prove as a radius, rounded down; 0 where nothing."""
+        """Return what `count` votes prove as a radius, rounded down; NaN where nothing."""
         quantile = found.radius(count)[0]
-        if quantile <= 0 or self.setting.scale is None:
-            return 0.0
+        if quantile < 0 or self.setting.scale is None:
+            return math.nan
         return max(0.0, round_down(self.setting.scale.radius_down(quantile)))
 
     def _share_outcome(
@@ -530,7 +534,7 @@ class GaussianJudge:
             return Outcome(
                 Verdict.CONFIRMED, Reason.PROVED, Cause.NONE, bits, claimed, proved, 0.0, unit
             )
-        excess = round_up(radius - Fraction(proved))
+        excess = round_up(radius - (Fraction(proved) if proved > 0 else 0))
         if _certified(below, high):
             return Outcome(
                 Verdict.INCONCLUSIVE, Reason.SOME_COUNTS_PROVE, Cause.PRINTED_ROUNDING, bits,
@@ -553,12 +557,13 @@ class GaussianJudge:
             return _share_of_log_error(key.log_error)
         share = _share(key.p_lower)
         if share == 1:
-            return _SATURATED, _SATURATED
-        return (
-            (share, share)
-            if self.setting.p_is_exact
-            else self._share_interval("p_lower", key.p_lower)
-        )
+            # Of a p that is printed with three decimals 1.000 is no more than 0.9995.
+            places = len(key.p_lower.partition(".")[2])
+            rounded = Fraction(1, 2 * 10**places) if places > 1 else Fraction(0)
+            return min(1 - rounded, _SATURATED), _SATURATED
+        if self.setting.p_is_exact:
+            return share, share
+        return self._share_interval("p_lower", key.p_lower)
 
     def _measured(self, key: Key, outcome: Outcome) -> Outcome:
         """Add the claim itself to an outcome that needed no comparison."""
@@ -580,7 +585,7 @@ class GaussianJudge:
             if found is None:
                 assert setting.scale is not None  # noqa: S101  (else nothing was decided)
                 share = self._evidence(key)[0]
-                return self._printed_radius(Fraction(_radius_of_share(setting.scale, share)))
+                return self._printed_radius(_radius_of_share(setting.scale, share))
             votes = _whole(key.votes) if key.votes else None
             counts = self._counts(key, found, votes)
             printed = self._printed(key.radius) if key.radius else None
@@ -594,11 +599,12 @@ class GaussianJudge:
             return {"radius": ""} if key.radius else None
         changed = self._mended_shares(key, found, counts)
         if key.radius and self.outcome(key).verdict is not Verdict.CONFIRMED:
-            return changed | self._printed_radius(Fraction(self._radius_of(found, counts.least)))
+            return changed | self._printed_radius(self._radius_of(found, counts.least))
         return changed
 
-    def _printed_radius(self, proved: Fraction) -> dict[str, str]:
-        return {"radius": self.setting.formats["radius"].down(proved) if proved > 0 else ""}
+    def _printed_radius(self, proved: float) -> dict[str, str]:
+        known = math.isfinite(proved)
+        return {"radius": self.setting.formats["radius"].down(Fraction(proved)) if known else ""}
 
     def _mended_shares(self, key: Key, found: Quantiles, counts: _Counts) -> dict[str, str]:
         changed = {}
@@ -630,8 +636,8 @@ class GaussianJudge:
             if found is None:
                 return False
             votes = _whole(key.votes) if key.votes else None
-            if votes is not None and not 0 <= votes <= found.samples:
-                return False
+            if votes is not None:
+                return 0 <= votes <= found.samples  # what they prove is judged, not explained
             counts = self._counts(key, found, votes)
             if key.radius and setting.decided:
                 printed = self._printed(key.radius)
@@ -742,9 +748,9 @@ def _certified(target: Fraction, share: Fraction) -> bool:
 
 
 def _radius_of_share(scale: Scale, share: Fraction) -> float:
-    """Return the radius that a share proves, rounded down; 0 for shares up to 1/2."""
+    """Return the radius that a share proves, rounded down; NaN for shares up to 1/2."""
     if share <= Fraction(1, 2):
-        return 0.0
+        return math.nan
     quantile = round_down(gaussian_radius(_UNIT_NOISE, p=min(share, _SATURATED)).lower)
     return max(0.0, round_down(scale.radius_down(quantile)))
 

@@ -24,22 +24,24 @@ from certaudit.auditing.gaussian import (
 from certaudit.auditing.parameters import Candidates, Parameters, explaining
 from certaudit.auditing.printed import Format, FormatSurvey, parse_printed
 from certaudit.auditing.product import ProductJudge
-from certaudit.auditing.rows import RowChecks, abstaining, abstains, correct_rows
+from certaudit.auditing.rows import RowChecks, abstaining, correct_rows
 from certaudit.auditing.verdict import CAUSES, VERDICTS, Cause, Judged, Reason, Verdict
+from certaudit.auditing.votes import Votes, class_counts, read_votes, same_samples
 from certaudit.claims import Chunk, Source, Stated
 from certaudit.errors import InputError
 from certaudit.exact import format_rational
 from certaudit.findings import (
     BITS,
     CATALOGUE,
+    COUNT_IMPOSSIBLE,
     FAILURE_PROB_NOT_STATED,
     HEADER_ONLY,
     NOT_IDENTIFIABLE,
     PARAMETERS_CONTRADICTED,
     PARAMETERS_UNEXPLAINED,
     RADIUS_ZERO,
+    ROUNDED_DOWN,
     SAME_SAMPLES,
-    UNDER_CLAIM,
     Kind,
 )
 from certaudit.noise import ProductNoise, discrete, label_flip
@@ -205,20 +207,20 @@ def audit_source(source: Source, options: Options, sink: Sink | None = None) -> 
     nothing says for which noise its claims are; never for a single row.
     """
     audit = _Audit(source, {**source.stated, **options.stated}, options)
-    audit.same_samples = audit.same_samples or _chosen_by_the_same(source)
     judge: GaussianJudge | ProductJudge
     if audit.noise in _PRODUCT:
         judge = audit.product()
     else:
         survey = _Survey()
         for chunk in source.chunks():
-            audit.derive(chunk)
+            read_votes(chunk, audit.whole("samples"))
             survey.take(chunk)
         judge = audit.gaussian(survey)
     checks = RowChecks()
     for chunk in source.chunks():
-        audit.derive(chunk)
+        votes = read_votes(chunk, audit.whole("samples"))
         judged = judge.judge(chunk)
+        audit.settle(chunk, judged, votes)
         checks.check(chunk, judged)
         audit.note(chunk, judged)
         if sink is not None:
@@ -234,7 +236,11 @@ class _Audit:
         self.report = FileReport(source.name, source.kind)
         self.contradiction: dict[str, object] | None = None
         self.impossible = 0
-        self.same_samples = stated.get("selection", Stated("", "")).value == "same"
+        self._check_stated()
+        self.same_samples = self.word("selection") == "same" or same_samples(source)
+        first = next(iter(source.chunks()), None)
+        self._classes = 0 if first is None else len(class_counts(first))
+        self._has_votes = first is not None and ("count" in first.columns or self._classes > 0)
         self._rows_with: Counter[str] = Counter()
         self._first_line: dict[str, int] = {}
 
@@ -252,9 +258,50 @@ class _Audit:
         """Return a parameter that is an integer."""
         return int(self.stated[name].value) if name in self.stated else None
 
-    def derive(self, chunk: Chunk) -> None:
-        """Add the columns that follow from counts for each class."""
-        _add_votes(chunk, self.whole("samples"))
+    def _check_stated(self) -> None:
+        """Refuse options that say something of another noise, or of none.
+
+        Raises InputError.
+        """
+        name = self.source.name
+        others = ("q", "alpha", "values") if self.noise not in _PRODUCT else ("sigma", "dimension")
+        for other in others:
+            if other in self.stated and self.stated[other].origin == "option":
+                raise InputError(
+                    f"{name}: {other} says nothing of {self.noise or 'Gaussian'} noise"
+                )
+        norm = self.source.stated.get("norm")
+        if norm is not None and norm.value != self.word("norm"):
+            raise InputError(f"{name}: norm: the file says {norm.value}")
+        if "dimension" in self.stated and self.word("norm") != "linf":
+            raise InputError(f"{name}: dimension: only linf radii depend on it (norm linf)")
+
+    def settle(self, chunk: Chunk, judged: Judged, votes: Votes | None) -> None:
+        """Settle what is no matter of a noise model: what cannot be read, or cannot be."""
+        unreadable = np.zeros(len(chunk.lines), np.bool_)
+        if votes is not None:
+            rows = votes.impossible
+            judged.put(rows, Verdict.UNSUPPORTED, Reason.IMPOSSIBLE, Cause.BEYOND_EVIDENCE)
+            judged.findings[rows] |= np.uint64(BITS[COUNT_IMPOSSIBLE.code])
+            judged.proved[rows] = judged.excess[rows] = np.nan
+            unreadable |= votes.unreadable
+            if "failure_prob" not in self.report.parameters:
+                rows = votes.given & ~votes.impossible
+                judged.put(rows, Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE)
+                judged.proved[rows] = judged.excess[rows] = np.nan
+        if self.same_samples and not self._same_is_decided:
+            rows = judged.is_(Verdict.CONFIRMED) | judged.is_(Verdict.INCONCLUSIVE)
+            judged.put(rows, Verdict.INCONCLUSIVE, Reason.SAME_SAMPLES)
+            judged.proved[:] = np.nan
+        for name in ("radius", "prediction"):
+            texts = chunk.columns.get(name)
+            if texts is not None:
+                blank = np.fromiter((text in _BLANK for text in texts), np.bool_, len(texts))
+                unreadable |= blank & ~abstaining(chunk) if name == "radius" else blank
+        judged.put(unreadable, Verdict.MALFORMED, Reason.UNREADABLE)
+        wrong = ~judged.is_(Verdict.CONFIRMED)
+        # An excess of nothing is none: something else is wrong with the row.
+        judged.excess[wrong & ~(judged.excess > 0)] = np.nan
 
     @property
     def noise(self) -> str | None:
@@ -282,8 +329,8 @@ class _Audit:
             guarantee=guarantee,
             training_labels=self.whole("training_labels"),
             samples=self.whole("samples"),
-            failure_prob=chance,
-            sides=(self.whole("sides") or 1) * self._choices(),
+            failure_prob=None if chance is None else chance / self._choices(),
+            sides=self.whole("sides") or 1,
             vote=self.word("vote"),
             pairwise_bound=self.word("bound") == "pairwise" and self.word("vote") == "plurality",
         )
@@ -299,16 +346,27 @@ class _Audit:
             raise InputError(f"{self.source.name}: {error}") from None
 
     def _choices(self) -> int:
-        """Return among how many classes one was chosen by the votes that bound it; 1 else."""
-        return (self.whole("classes") or 1) if self.same_samples else 1
+        """Return among how many classes one was chosen by the votes that bound it; 1 else.
+
+        A union bound: the failure probability is divided by it.
+        """
+        if not self.same_samples:
+            return 1
+        implied = 2 if self.noise == "label-flip" else 1
+        return max(self.whole("classes") or implied, self._classes)
+
+    @property
+    def _same_is_decided(self) -> bool:
+        """Whether rows can be decided whose class was chosen by the votes that bound it."""
+        return self._has_votes and self._choices() > 1
 
     def gaussian(self, survey: _Survey) -> GaussianJudge:
         """Return what judges other rows, by what is stated or, where nothing is, what explains."""
         noise = self.noise
         if noise is None and "sigma" not in self.stated and "log_error" in survey.columns:
             raise InputError(
-                f"{self.source.name}: nothing says for which noise; add --q (label flips), "
-                "--alpha and --values (discrete), or --sigma"
+                f"{self.source.name}: nothing says for which noise; state q (label flips, --q), "
+                "alpha and values (discrete), or sigma (Gaussian)"
             )
         self.report.formats = {n: str(s.format()) for n, s in sorted(survey.formats.items())}
         rounding = self.word("rounding") or "nearest"
@@ -346,7 +404,8 @@ class _Audit:
         """Return the stated parameters, what is missing in them inferred from the rows."""
         keys = sorted(survey.keys, key=_size, reverse=True)
         without = stated.samples is None and stated.failure_prob is None
-        sampled = not (base.p_is_exact and without) and "samples" not in survey.columns
+        exact = base.p_is_exact or "log_error" in survey.columns
+        sampled = not (exact and without) and "samples" not in survey.columns
         if not keys or not sampled:
             return stated
         tries = self.options.candidates
@@ -384,8 +443,8 @@ class _Audit:
                         more[f"stated_{name}"] = value
                         more[f"inferred_{name}"] = other.as_json()[name]
                 self.contradiction = more
-                known = {n: getattr(stated, n) for n in names}
-                return replace(other, **known)
+                # What is not stated was inferred under values that are not the stated ones.
+                return nearly or stated
         text = "no parameters explain every row"
         if nearly is not None:
             text += (
@@ -398,9 +457,6 @@ class _Audit:
 
     def note(self, chunk: Chunk, judged: Judged) -> None:
         """Count verdicts, causes and findings of some rows."""
-        if self.same_samples and self._choices() == 1:
-            rows = judged.is_(Verdict.CONFIRMED)
-            judged.put(rows, Verdict.INCONCLUSIVE, Reason.NOT_DECIDED_HERE)
         report = self.report
         if self.source.kind == "votes":
             # Radius 0 was added: what is claimed is that the class wins.
@@ -433,28 +489,39 @@ class _Audit:
             self._file_finding(note.kind, note.message, line=note.line)
         for code, rows in self._rows_with.items():
             kind = CATALOGUE[code]
-            text = kind.summary
-            if kind is UNDER_CLAIM:
-                text = "the evidence proves more than is claimed"
-            report.findings.append(FileFinding(kind, rows, self._first_line[code], text))
-        if self.contradiction is not None:
-            text = f"the stated parameters leave {self.impossible} rows impossible"
-            self._file_finding(
-                PARAMETERS_CONTRADICTED, text, {"rows": self.impossible, **self.contradiction}
-            )
+            report.findings.append(FileFinding(kind, rows, self._first_line[code], kind.summary))
+        if self.contradiction is not None and self.impossible:
+            text = f"rows that the stated parameters leave impossible: {self.impossible}"
+            more = {"rows": self.impossible, **self.contradiction}
+            self._file_finding(PARAMETERS_CONTRADICTED, text, more)
         if not report.verdicts.total():
             self._file_finding(HEADER_ONLY, "a header and no rows")
-        elif "failure_prob" in report.inferred:
-            found = report.parameters["failure_prob"]
-            self._file_finding(FAILURE_PROB_NOT_STATED, f"inferred: {found}")
-        if self.same_samples:
-            self._file_finding(SAME_SAMPLES, "the class was chosen by the votes that bound it")
+        else:
+            self._sampling_findings()
+        for name in ("norm", "sides", "rounding", "selection", "bound", "vote", "guarantee"):
+            if name in self.stated:
+                report.parameters.setdefault(name, self.stated[name].value)
         report.findings.sort(key=lambda finding: (finding.kind.code, finding.line))
-        report.step, report.last = checks.step, checks.last
+        report.step, report.last = checks.step, checks.largest
         return report
 
+    def _sampling_findings(self) -> None:
+        report = self.report
+        if "failure_prob" in report.inferred:
+            found = report.parameters["failure_prob"]
+            self._file_finding(FAILURE_PROB_NOT_STATED, f"inferred: {found}")
+        elif self._has_votes and "failure_prob" not in report.parameters:
+            self._file_finding(FAILURE_PROB_NOT_STATED, "votes prove nothing without it")
+        if self.word("rounding") == "down":
+            self._file_finding(ROUNDED_DOWN, f"stated by: {self.stated['rounding'].origin}")
+        if self.same_samples:
+            text = "the class was chosen by the votes that bound it"
+            if self._same_is_decided:
+                text += f"; the failure probability is divided by {self._choices()} classes"
+            self._file_finding(SAME_SAMPLES, text)
 
-_SELECTION = ("count", "samples", "selection_count", "selection_samples")
+
+_BLANK = frozenset({"", "nan", "NaN", "None", "none", "null"})
 _PARAMETERS = ("failure_prob", "samples", "sigma")
 """What may be contradicted, in the order in which it is doubted."""
 
@@ -481,76 +548,5 @@ def _size(key: Key) -> float:
     return math.inf if value is None else float(min(value, Fraction(10**9)))
 
 
-def _chosen_by_the_same(source: Source) -> bool:
-    """Return whether the votes that chose each class are the votes that bound it.
-
-    So it looks where both columns are equal in every row; unanimous votes show nothing.
-    """
-    shown = False
-    for chunk in source.chunks():
-        columns = [chunk.columns.get(name) for name in _SELECTION]
-        if any(column is None for column in columns):
-            return False
-        for count, samples, chosen, choosing in zip(*(c or [] for c in columns), strict=True):
-            if (count, samples) != (chosen, choosing):
-                return False
-            shown = shown or count != samples
-    return shown
-
-
 def _spell(parameters: Parameters) -> str:
     return ", ".join(f"{name} {value}" for name, value in parameters.as_json().items())
-
-
-def _check_runner_up(chunk: Chunk, stated: int | None) -> None:
-    """Make counts impossible that are more than the samples together with the runner-up's."""
-    votes, others = chunk.columns.get("count"), chunk.columns.get("runner_up")
-    if votes is None or others is None:
-        return
-    samples = chunk.columns.get("samples") or [str(stated or "")] * len(votes)
-    for row, texts in enumerate(zip(votes, others, samples, strict=True)):
-        if all(text.isascii() and text.isdigit() and len(text) < 19 for text in texts):
-            count, runner_up, total = map(int, texts)
-            if count + runner_up > total:
-                votes[row] = "-1"  # impossible, whatever the samples
-        elif texts[1] and not texts[1].isdigit():
-            votes[row] = texts[1]  # unreadable
-
-
-def _add_votes(chunk: Chunk, stated: int | None) -> None:
-    """Add the votes for the prediction, or for the most voted class, and their number.
-
-    Text that is no integer is passed on as it is: the row is then malformed.
-    """
-    names = sorted(
-        (name for name in chunk.columns if name.startswith("count:")),
-        key=lambda name: int(name.partition(":")[2]),
-    )
-    if not names:
-        _check_runner_up(chunk, stated)
-        return
-    columns = [chunk.columns[name] for name in names]
-    classes = [name.partition(":")[2] for name in names]
-    predictions = chunk.columns.get("prediction")
-    votes, samples, chosen = [], [], []
-    for row, counts in enumerate(zip(*columns, strict=True)):
-        bad = next((text for text in counts if not text.lstrip("-").isdigit()), None)
-        numbers = [0] if bad is not None else list(map(int, counts))
-        total = sum(numbers)
-        if predictions is not None:
-            chosen.append(predictions[row])
-        else:
-            chosen.append("" if bad else classes[numbers.index(max(numbers))])
-        where = classes.index(chosen[-1]) if chosen[-1] in classes else None
-        if bad is not None or (where is None and not abstains(chosen[-1])):
-            votes.append(bad or "no such class")
-        elif min(numbers) < 0 or (stated is not None and total > stated):
-            votes.append("-1")  # impossible, whatever the samples
-        else:
-            votes.append(str(numbers[where]) if where is not None else "0")
-        samples.append(str(stated if stated is not None else max(total, 1)))
-    chunk.columns["count"], chunk.columns["samples"] = votes, samples
-    chunk.columns["prediction"] = chosen
-    if "radius" not in chunk.columns:
-        # What is claimed is that the class wins the vote.
-        chunk.columns["radius"] = ["0"] * len(votes)

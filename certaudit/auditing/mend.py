@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
 
 from certaudit.auditing.gaussian import KEY_COLUMNS, GaussianJudge, Key
 from certaudit.auditing.log import Rows
-from certaudit.auditing.verdict import Reason, Verdict
+from certaudit.auditing.verdict import REASONS, Reason, Verdict
+from certaudit.findings import BITS, LOG_ERROR_OVERSTATED, P_OVERSTATED
 
 __all__ = ["mended"]
 
+_OTHER = BITS[P_OVERSTATED.code] | BITS[LOG_ERROR_OVERSTATED.code]
 _WRONG = (Verdict.REFUTED, Verdict.UNSUPPORTED, Verdict.INCONCLUSIVE)
 
 
@@ -21,19 +24,11 @@ def mended(rows: Rows) -> tuple[dict[int, dict[str, str]], int]:
     A row of which nothing is proved becomes an abstention.
     """
     changes: dict[int, dict[str, str]] = {}
-    left = 0
     judged, chunk = rows.judged, rows.chunk
     wrong = np.logical_or.reduce([judged.is_(verdict) for verdict in _WRONG])
+    left = int(judged.is_(Verdict.MALFORMED).sum())
     for row in np.flatnonzero(wrong).tolist():
-        if judged.reason[row] == Reason.CONTRADICTS_ITSELF.code:
-            left += 1
-            continue
-        if isinstance(rows.judge, GaussianJudge):
-            key = Key(*(chunk.columns.get(name, [""] * (row + 1))[row] for name in KEY_COLUMNS))
-            found = rows.judge.mend(key)
-        else:
-            proved = float(judged.proved[row])
-            found = {"radius": str(int(proved))} if proved >= 0 else None
+        found = _of_row(rows, row)
         if not found:
             left += 1
             continue
@@ -46,3 +41,20 @@ def mended(rows: Rows) -> tuple[dict[int, dict[str, str]], int]:
                 found["correct"] = "0"
         changes[int(chunk.lines[row])] = found
     return changes, left
+
+
+def _of_row(rows: Rows, row: int) -> dict[str, str] | None:
+    """Return what a row may print, None where that is open."""
+    judged, chunk = rows.judged, rows.chunk
+    reason = REASONS[judged.reason[row]]
+    if reason in (Reason.CONTRADICTS_ITSELF, Reason.IMPOSSIBLE, Reason.SAME_SAMPLES):
+        return None
+    if isinstance(rows.judge, GaussianJudge):
+        key = Key(*(chunk.columns.get(name, [""] * (row + 1))[row] for name in KEY_COLUMNS))
+        return rows.judge.mend(key)
+    if judged.is_(Verdict.INCONCLUSIVE)[row] or int(judged.findings[row]) & _OTHER:
+        return None  # not decided, or it is not the radius that is wrong
+    proved, claimed = float(judged.proved[row]), float(judged.claimed[row])
+    if math.isnan(proved):
+        return {"radius": ""}
+    return {"radius": str(int(proved))} if proved < claimed else None

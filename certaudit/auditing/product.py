@@ -7,6 +7,8 @@ them is decided exactly, on the text as it was written.
 from __future__ import annotations
 
 import math
+import re
+from bisect import bisect_left, insort
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,13 +55,18 @@ is 0, infinite or subnormal."""
 _TINY, _HUGE = 2.0**-1022, 1.7976931348623157e308
 _NEAR_ONE = 1 - 2.0**-30
 """From there on p is compared through ln(1 - p)."""
-_SATURATED = 1 - Fraction(1, 1 << 54)
+_UNSEEN = Fraction(1, 1 << 54)
+"""1 - p of the smallest p that prints as 1.0."""
+_ONE = re.compile(r"[+]?[0-9]*(?:[.]([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
+"""Decimals, among texts that write the number 1: the digits after the point, the exponent."""
 _NOISE = Fraction(1, 1 << 33)
 """What counts as an error of float64 arithmetic, relative."""
 _CACHED = 1 << 18
 _LEAST_REACH, _MOST_REACH, _SLOW_REACH = 1 << 10, 1 << 15, 1 << 10
 _MOST_LISTED, _SLOW_LISTED = 1 << 16, 1 << 12
 """Ladders end there; for three values or more, where r of them cost as r^2, earlier."""
+_MOST_COVERED = 1 << 8
+"""Larger radii than claimed are tried up to there as pairwise bounds of the plurality vote."""
 _OPEN_BITS = 1 << 12
 _ROCK_BOTTOM = -90_000
 
@@ -76,18 +83,39 @@ class _Radii(dict[str, int]):
 
 
 def _radius(text: str) -> int:
-    word = text.lower().lstrip("+-")
+    word = text.lower().removeprefix("-" if text.startswith("-") else "+")
     if word in ("inf", "infinity"):
         return _MINUS_INFINITE if text.startswith("-") else _INFINITE
     if word == "nan":
         return _NAN
-    try:
-        value = parse_rational(text)
-    except InputError:
+    value = _number(text)
+    if value is None:
         return _NO_NUMBER
     if value < 0:
         return _NEGATIVE
     return min(value.numerator, _FAR - 1) if value.denominator == 1 else _NO_NUMBER
+
+
+def _number(text: str) -> Fraction | None:
+    """Return the number that a text writes; None where it writes none, in ASCII."""
+    if text.isascii():
+        with suppress(InputError):
+            return parse_rational(text)
+    return None
+
+
+def _share(text: str) -> Fraction:
+    """Return the vote share that a number stands for: itself, below 1 where 1 is printed.
+
+    1 of d >= 2 decimals is every p from 1 - 10^-d/2 on, any other 1 every p whose float64 is 1.0.
+    """
+    value = parse_rational(text)
+    if value != 1:
+        return value
+    found = _ONE.fullmatch(text.strip())
+    places = len(found[1] or "") - int(found[2] or 0) if found else 0
+    # Nearer to 1 than floats distinguish is nothing that floats were printed from.
+    return 1 - (max(Fraction(1, 2 * 10**places), _UNSEEN) if places >= 2 else _UNSEEN)
 
 
 def _keep(cache: dict[Hashable, T] | _Radii, key: Hashable, value: T) -> None:
@@ -157,11 +185,8 @@ def _float(text: str) -> float:
 
 def _nearest(text: str) -> float | None:
     """Return the nearest float64 of the number that a text writes, None where it writes none."""
-    try:
-        value = parse_rational(text)
-    except InputError:
-        return None
-    return _to_float(value)
+    value = _number(text)
+    return None if value is None else _to_float(value)
 
 
 def _to_float(value: Fraction) -> float:
@@ -181,6 +206,12 @@ def _up(values: Floats, steps: int = 1) -> Floats:
     for _ in range(steps):
         values = np.nextafter(values, np.inf)
     return values
+
+
+def _order(first: Floats, second: Floats) -> NDArray[np.int8]:
+    """Return the order of numbers by their nearest floats; 0 where it is not known by these."""
+    above = _down(first) >= _up(second)
+    return above.astype(np.int8) - (_up(first) <= _down(second))
 
 
 class _Ladder:
@@ -344,10 +375,12 @@ class ProductJudge:
     `Judged.proved` is the largest radius that the evidence proves by the tight guarantee, at most
     `training_labels`. It is sought up to four times the largest claimed radius of the rows seen
     (1,024 at least, 32,768 at most unless more is claimed; for three values or more 1,024 at most
-    unless more is claimed): for evidence that proves more it is a lower bound. It is 0 where not
-    even the vote is proven, NaN where there is no evidence. Of a
-    pairwise bound for the plurality vote it is the claimed radius, or 0. `excess` is claimed -
-    proved, `unit` 1.
+    unless more is claimed): for evidence that proves more it is a lower bound. It is NaN where
+    nothing is proven (not even that the class wins: 0 says that it does), where there is no
+    evidence or the row contradicts itself. Of a pairwise bound for the plurality vote it is the
+    claimed radius where that is proven, else NaN. `excess` is claimed - proved where that is
+    positive, 0 where the row is confirmed, else NaN: what is wrong is not the radius then. `unit`
+    is 1.
 
     Raises InputError for parameters outside their domain.
     """
@@ -402,10 +435,15 @@ class ProductJudge:
     def judge(self, chunk: Chunk) -> Judged:
         """Return the verdicts on the rows of a chunk. One bad row never affects another.
 
-        Columns read: radius, log_error, p_lower, count, samples, constant. Votes are the evidence
-        where they can be used (count, samples and failure_prob are known), else log_error, else
-        p_lower; the other numbers of the row are claims that are checked against it. The verdict
-        of a row is the worst over its claims.
+        Columns read: radius, log_error, p_lower, p_upper, count, samples, constant. Votes are the
+        evidence of a row that has a count, and if they cannot be used (samples or failure_prob are
+        not known) it has none; else log_error is, else p_lower. The other numbers of the row are
+        claims that are checked against it: p_lower against votes of unknown failure_prob by their
+        share, p_upper only against p_lower and 0. The verdict of a row is the worst over its
+        claims.
+
+        p printed as 1 stands for 1 - 10^-d/2 where it has d >= 2 decimals, and for no more than
+        1 - 2^-54.
 
         Proof: `proofs/audit-product.md`.
         """
@@ -551,10 +589,30 @@ class ProductJudge:
 
         return self.remember(("covers", radius), ask)
 
+    def covered(self, spans: Sequence[Span]) -> list[bool]:
+        """Return for which (r, R) one of the radii r, ..., R is known to be covered.
+
+        Tried are r, R and three between them; a radius that is found serves all spans it is in.
+        """
+        found: list[int] = []
+        answers: dict[Span, bool] = {}
+        # The smallest R first: what is found there lies within most other spans.
+        for span in sorted(spans, key=lambda span: span[1]):
+            low, high = span
+            place = bisect_left(found, low)
+            answers[span] = place < len(found) and found[place] <= high
+            step = high - low
+            tried = (low, high, low + step // 2, low + step // 4, high - step // 4)
+            for radius in () if answers[span] else dict.fromkeys(tried):
+                if self.covers(radius) is True:
+                    insort(found, radius)
+                    answers[span] = True
+                    break
+        return [answers[span] for span in spans]
+
     def share_proved(self, count: int, samples: int, text: str, factor: Fraction) -> bool | None:
         """Return whether votes prove p_lower * factor, None at a limit."""
-        share = parse_rational(text)
-        return self._votes_prove(count, samples, (_SATURATED if share == 1 else share) * factor)
+        return self._votes_prove(count, samples, _share(text) * factor)
 
     def _votes_prove(self, count: int, samples: int, share: Fraction) -> bool | None:
         if share <= 0:
@@ -628,7 +686,7 @@ class _Bench:
         self.result = Judged.blank(self.rows)
         self.rank = np.full(self.rows, -1, np.int8)
         self.log = self._read("log_error")
-        self.share = self._read("p_lower")
+        self.share, self.upper = self._read("p_lower"), self._read("p_upper")
         rows = self.rows
         self.radius = np.full(rows, _NO_NUMBER, np.int64)
         self.counts, self.samples = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
@@ -655,25 +713,27 @@ class _Bench:
 
     def judged(self) -> Judged:
         self._radii()
-        for column in (self.log, self.share):
+        for column in (self.log, self.share, self.upper):
             self.rule(column.unreadable, Verdict.MALFORMED, Reason.UNREADABLE)
         impossible = self.log.given & (self.log.values > 0)
         self.find(impossible, "CA103")
         self.rule(impossible, Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED)
         constant = self._constant()
-        voted = self._votes() & ~constant
+        counted, voted = self._votes()
         saturated = self._shares(constant)
         usable = ~constant & (self.rank < _RANKS.index(Verdict.MALFORMED))
         voted &= usable
-        by_log = usable & ~voted & self.log.given
-        by_share = usable & ~voted & ~by_log & self.share.given
+        by_log = usable & ~counted & self.log.given
+        by_share = usable & ~counted & ~by_log & self.share.given
         claimed = self.claims & usable & (self.radius >= 0)
         self._by_votes(voted & claimed)
         self._by_number(by_log & claimed, self.log, log=True)
         self._by_number(by_share & claimed, self.share, log=False)
         self._decide_radii(claimed, voted, by_log | by_share)
         self._check_against_votes(voted)
-        self._check_share_against_log(by_log & self.share.given & ~saturated)
+        self._check_share_against_estimate(counted & usable & ~voted)
+        self._check_share_against_log(by_log & self.share.given, saturated)
+        self._check_upper(usable)
         self._finish()
         return self.result
 
@@ -737,19 +797,20 @@ class _Bench:
         for text in set(texts):
             codes[text] = -1
             if text:
-                try:
-                    value = parse_rational(text)
-                except InputError:
+                value = _number(text)
+                if value is None:
                     codes[text] = -2
-                else:
-                    if value >= 0 and value.denominator == 1:
-                        codes[text] = min(value.numerator, _FAR)
+                elif value >= 0 and value.denominator == 1:
+                    codes[text] = min(value.numerator, _FAR)
         numbers = np.fromiter(map(codes.__getitem__, texts), np.int64, self.rows)
         self.rule(numbers == -2, Verdict.MALFORMED, Reason.UNREADABLE)
         return numbers, given
 
-    def _votes(self) -> Mask:
-        """Return the rows whose votes are evidence."""
+    def _votes(self) -> tuple[Mask, Mask]:
+        """Return the rows that have a count, and those whose votes are evidence.
+
+        The others of the first have -1 for samples where these cannot be used.
+        """
         self.counts, voted = self._integers("count")
         self.samples, sampled = self._integers("samples")
         if self.judge.samples is not None:
@@ -761,9 +822,9 @@ class _Bench:
         self.find(impossible & (self.counts != -2) & (self.samples != -2), "CA105")
         self.rule(impossible, Verdict.UNSUPPORTED, Reason.IMPOSSIBLE)
         self.rule(many & ~impossible, Verdict.INCONCLUSIVE, Reason.LIMIT)
-        if self.judge.chance is None:
-            return np.zeros(self.rows, np.bool_)
-        return voted & sampled & ~impossible & ~many
+        usable = voted & sampled & ~impossible & ~many
+        self.samples = np.where(usable, self.samples, -1)
+        return voted, usable & (self.judge.chance is not None)
 
     def _shares(self, constant: Mask) -> Mask:
         """Judge what no p_lower can be; return the rows where p is printed as 1."""
@@ -772,9 +833,15 @@ class _Bench:
         if "p_lower" not in self.columns:
             return saturated
         above = np.zeros(self.rows, np.bool_)
+        known: dict[str, tuple[bool, bool, float]] = {}
         for row in np.flatnonzero(column.given & (column.values >= 1)).tolist():
-            value = parse_rational(column.texts[row])
-            saturated[row], above[row] = value == 1, value > 1
+            text = column.texts[row]
+            if text not in known:
+                share = _share(text)
+                # Below 1 stand: what is written nearer to 1 than floats are, and what stands for 1.
+                one = share < 1 and parse_rational(text) == 1
+                known[text] = one, share > 1, _to_float(share)
+            saturated[row], above[row], column.values[row] = known[text]
         below = column.given & (column.values < 0)
         self.find(saturated & ~constant, "CA104")
         self.find(above | below, "CA102")
@@ -786,8 +853,7 @@ class _Bench:
 
     @staticmethod
     def _evidence(text: str, *, log: bool) -> _Evidence:
-        value = parse_rational(text)
-        return _Evidence(_SATURATED if not log and value == 1 else value, log)
+        return _Evidence(parse_rational(text) if log else _share(text), log)
 
     # -- what evidence proves ----------------------------------------------------------------------
 
@@ -941,7 +1007,7 @@ class _Bench:
         self.rule(lost, Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED, Cause.BEYOND_EVIDENCE)
         self.rule(shown & ~confirmed & ~lost, Verdict.INCONCLUSIVE, Reason.LIMIT)
         self.rule(claimed & ~shown, Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE)
-        proved = np.maximum(self.proven, 0)
+        proved = self.proven
         if judge.training_labels is not None:
             most = min(judge.training_labels, _FAR - 2)
             beyond = claimed & (radius > most)
@@ -950,7 +1016,7 @@ class _Bench:
             only = beyond & (self.rank <= _RANKS.index(Verdict.UNSUPPORTED))
             self.result.put(only, Verdict.UNSUPPORTED, Reason.IMPOSSIBLE)
             self.rank[only] = _RANKS.index(Verdict.UNSUPPORTED)
-            proved = np.minimum(proved, most)
+            proved = np.minimum(proved, most)  # -1 stays
             kl_proved = np.minimum(self.kl_proven, most)
         else:
             kl_proved = self.kl_proven
@@ -959,19 +1025,25 @@ class _Bench:
             confirmed &= ~self._not_covered(confirmed & numbered)
             # What more a pairwise bound may prove of the plurality vote is not sought.
             more &= ~numbered
-            proved = np.where(numbered, np.where(confirmed, radius, 0), proved)
+            covered = np.where(confirmed, np.minimum(radius, proved), -1)
+            proved = np.where(numbered, covered, proved)
         if judge.kl:
             self.find(confirmed & (radius >= self.kl_unproven), "CA101")
         self.find(more, "CA117")
         self.rule(confirmed, Verdict.CONFIRMED, Reason.PROVED)
+        shown &= proved >= 0
         self.result.proved[shown] = proved[shown]
 
     def _not_covered(self, confirmed: Mask) -> Mask:
         """Return the rows whose pairwise bound does not hold for the plurality vote."""
-        open_ = confirmed & (self.radius > self.kl_proven)
-        for radius in np.unique(self.radius[confirmed & ~open_]).tolist():
-            if self.judge.covers(radius) is not True:
-                open_ |= confirmed & (self.radius == radius)
+        open_ = confirmed.copy()
+        reached = np.flatnonzero(confirmed & (self.radius <= self.kl_proven))
+        most = np.minimum(self.kl_proven[reached], np.maximum(self.radius[reached], _MOST_COVERED))
+        spans = np.stack([self.radius[reached], most], axis=1)
+        if len(reached):
+            spans, places = np.unique(spans, axis=0, return_inverse=True)
+            covered = self.judge.covered([(low, high) for low, high in spans.tolist()])
+            open_[reached] = ~np.array(covered)[places.reshape(-1)]
         self.find(open_, "CA114")
         self.rule(open_, Verdict.INCONCLUSIVE, Reason.NOT_DECIDED_HERE)
         return open_
@@ -991,18 +1063,53 @@ class _Bench:
                 grades.append(judge.remember(key, partial(_grade, ask)))
             self._grades(rows, grades, code)
 
-    def _check_share_against_log(self, where: Mask) -> None:
+    def _check_share_against_estimate(self, where: Mask) -> None:
+        """Judge p_lower by the share of votes whose failure probability nobody knows."""
+        where = where & self.share.given & (self.samples > 0)
+        estimate = self.counts / np.where(where, self.samples, 1)
+        order = _order(self.share.values, estimate)
+        above = where & (order > 0)
+        for row in np.flatnonzero(where & (order == 0)).tolist():
+            most = Fraction(int(self.counts[row]), int(self.samples[row]))
+            above[row] = _share(self.share.texts[row]) > most
+        self.find(above, "CA102")
+        why = Reason.LESS_IS_PROVED
+        self.rule(above, Verdict.UNSUPPORTED, why, Cause.BEYOND_EVIDENCE)
+
+    def _check_share_against_log(self, where: Mask, saturated: Mask) -> None:
         """Judge p_lower by log_error: ln(1 - p) must not be below it."""
-        # 1 - p > 2^-54 > e^-38 there.
-        plain = where & (self.log.values < -38) & (self.share.values <= 1 - 2.0**-53)
+        # 1 - p >= 2^-54 > e^-38 there.
+        plain = where & (self.log.values < -38)
+        plain &= saturated | (self.share.values <= 1 - 2.0**-53)
+        # Of p printed as 1 there are many rows and few spellings.
+        ones = np.flatnonzero(where & ~plain & saturated)
+        texts = {self.share.texts[row] for row in ones.tolist()}
+        known = {text: self._error_ends(text)[1] for text in texts}
+        most = np.array([known[self.share.texts[row]] for row in ones.tolist()])
+        plain[ones] = _down(-self.log.values[ones]) >= most
         self.rule(plain, Verdict.CONFIRMED, Reason.PROVED)
         rows = np.flatnonzero(where & ~plain & (self.log.values <= 0))
         grades = []
         for row in rows.tolist():
-            texts = self.share.texts[row], self.log.texts[row]
-            quickly = _quickly_below(*texts)
-            grades.append(_HOLDS if quickly else _grade(partial(_below, *texts)))
+            pair = self.share.texts[row], self.log.texts[row]
+            quickly = not saturated[row] and _quickly_below(*pair)
+            grades.append(_HOLDS if quickly else _grade(partial(_below, *pair)))
         self._grades(rows, grades, "CA102")
+
+    def _check_upper(self, where: Mask) -> None:
+        """Judge p_upper: a share is not below 0, nor above what is claimed to be above it."""
+        where = where & self.upper.given
+        order = _order(self.upper.values, self.share.values)
+        beside = where & self.share.given
+        below = beside & (order < 0)
+        for row in np.flatnonzero(beside & (order == 0)).tolist():
+            upper, lower = self.upper.texts[row], self.share.texts[row]
+            below[row] = upper != lower and parse_rational(upper) < _share(lower)
+        for row in np.flatnonzero(where & (self.upper.values <= 0)).tolist():
+            below[row] |= parse_rational(self.upper.texts[row]) < 0
+        self.find(below, "CA133")
+        self.rule(below, Verdict.INCONCLUSIVE, Reason.CONTRADICTS_ITSELF)
+        self.result.proved[below] = np.nan
 
     def _grades(self, rows: NDArray[np.intp], grades: list[int], code: str) -> None:
         """Say the verdicts on claims that are no radii."""
@@ -1019,7 +1126,8 @@ class _Bench:
         result = self.result
         confirmed = result.is_(Verdict.CONFIRMED)
         with np.errstate(invalid="ignore"):
-            result.excess[:] = np.maximum(result.claimed - result.proved, 0)
+            result.excess[:] = result.claimed - result.proved
+        result.excess[~(result.excess > 0)] = np.nan
         result.excess[confirmed] = 0
         result.excess[np.isposinf(result.claimed)] = np.inf
         result.unit[:] = 1
@@ -1052,7 +1160,7 @@ def _quickly_below(share: str, log_error: str) -> bool:
 
 def _below(share: str, log_error: str, factor: Fraction) -> bool | None:
     """Return whether share * factor <= 1 - e^log_error, None at a limit; log_error <= 0."""
-    error, bound = 1 - parse_rational(share) * factor, parse_rational(log_error)
+    error, bound = 1 - _share(share) * factor, parse_rational(log_error)
     if error >= 1:
         return True
     if bound >= 0 or error <= 0:

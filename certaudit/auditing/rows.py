@@ -64,6 +64,7 @@ class RowChecks:
     notes: list[Note] = field(default_factory=list)
     first: int | None = None
     last: int | None = None
+    largest: int | None = None
     _run: int = 0
     _run_first: int | None = None
     _steps: Counter[int] = field(default_factory=Counter)
@@ -103,6 +104,7 @@ class RowChecks:
         judged.put(
             wrong & judged.is_(Verdict.CONFIRMED), Verdict.INCONCLUSIVE, Reason.CONTRADICTS_ITSELF
         )
+        judged.proved[wrong] = judged.excess[wrong] = np.nan
 
     def _indexes(self, chunk: Chunk, judged: Judged) -> None:
         texts = chunk.columns.get("index")
@@ -139,6 +141,7 @@ class RowChecks:
             self._steps.update(dict(zip(values.tolist(), times.tolist(), strict=True)))
         self._repeats(indexes, lines, places, judged, rising=bool((steps[1:] > 0).all()))
         self.last = int(indexes[-1])
+        self.largest = max(self.largest or 0, int(indexes.max()))
 
     def _repeats(
         self,

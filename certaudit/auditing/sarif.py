@@ -24,35 +24,50 @@ _LEVELS = {
     Verdict.INCONCLUSIVE: "warning",
     Verdict.MALFORMED: "error",
 }
+_UNREADABLE = "unreadable-file"
 _SAYS = {
-    Verdict.REFUTED: "are refuted: no outcome of the sampling allows them",
-    Verdict.UNSUPPORTED: "are unsupported: the evidence proves less",
-    Verdict.INCONCLUSIVE: "are inconclusive",
-    Verdict.MALFORMED: "cannot be read",
+    Verdict.REFUTED: "refuted, no outcome of the sampling allows it",
+    Verdict.UNSUPPORTED: "unsupported, the evidence proves less",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.MALFORMED: "malformed, the row cannot be read",
 }
 
 
-def sarif(files: Sequence[FileReport]) -> dict[str, object]:
-    """Return the log of one run; the verdicts first where more than 5,000 results are left out."""
-    results = [*_verdicts(files), *_findings(files)]
+def sarif(files: Sequence[FileReport], broken: Sequence[tuple[str, str]] = ()) -> dict[str, object]:
+    """Return the log of one run; the verdicts first where more than 5,000 results are left out.
+
+    `broken` are files that cannot be read, and why.
+    """
+    results = [_result(_UNREADABLE, "error", name, 0, why) for name, why in broken]
+    results += [*_verdicts(files), *_findings(files)]
     left_out = max(0, len(results) - MAX_RESULTS)
-    rules = [
-        {
-            "id": f"verdict-{verdict.value}",
-            "name": verdict.value,
-            "shortDescription": {"text": f"claims that {_SAYS[verdict]}"},
-        }
-        for verdict in _LEVELS
-    ] + [
-        {
-            "id": kind.code,
-            "name": kind.name,
-            "shortDescription": {"text": kind.summary},
-            "fullDescription": {"text": kind.explanation},
-        }
-        for kind in CATALOGUE.values()
-        if kind.code < "CA2"
-    ]
+    rules = (
+        [
+            {
+                "id": f"verdict-{verdict.value}",
+                "name": verdict.value,
+                "shortDescription": {"text": _SAYS[verdict]},
+            }
+            for verdict in _LEVELS
+        ]
+        + [
+            {
+                "id": _UNREADABLE,
+                "name": "unreadable",
+                "shortDescription": {"text": "files that cannot be read"},
+            }
+        ]
+        + [
+            {
+                "id": kind.code,
+                "name": kind.name,
+                "shortDescription": {"text": kind.summary},
+                "fullDescription": {"text": kind.explanation},
+            }
+            for kind in CATALOGUE.values()
+            if kind.code < "CA2"
+        ]
+    )
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -74,7 +89,7 @@ def _verdicts(files: Sequence[FileReport]) -> Iterator[dict[str, object]]:
         for verdict, level in _LEVELS.items():
             rows = file.verdicts[verdict.value]
             if rows:
-                text = f"{rows} of {file.claims} claims {_SAYS[verdict]}"
+                text = f"{rows} of {file.claims} claims: {_SAYS[verdict]}"
                 line = file.first_lines.get(verdict.value, 0)
                 yield _result(f"verdict-{verdict.value}", level, file.name, line, text)
 
@@ -82,7 +97,7 @@ def _verdicts(files: Sequence[FileReport]) -> Iterator[dict[str, object]]:
 def _findings(files: Sequence[FileReport]) -> Iterator[dict[str, object]]:
     for file in files:
         for finding in file.findings:
-            rows = f"{finding.rows} rows: " if finding.rows else ""
+            rows = f"rows: {finding.rows}; " if finding.rows else ""
             text = rows + finding.message
             yield _result(finding.kind.code, "note", file.name, finding.line, text)
 

@@ -68,6 +68,7 @@ class Reason(_Word):
     CONTRADICTS_ITSELF = "the columns of the row contradict each other"
     NO_EVIDENCE = "the row has no evidence for it, and no parameters explain it"
     NOT_DECIDED_HERE = "certificates of this kind are not decided"
+    SAME_SAMPLES = "the class was chosen by the votes that bound it; state the number of classes"
     LIMIT = "a limit was reached before it was decided"
     UNREADABLE = "the row cannot be read as a claim"
     IMPOSSIBLE = "it is false whatever the evidence"
@@ -82,7 +83,8 @@ class Judged:
     """Verdicts on rows, as equally long arrays.
 
     `verdict`, `cause`, `reason` hold codes; `findings` bits of `certaudit.findings.BITS`. `proved`
-    is the largest radius (or bound) that the evidence is known to prove, rounded down to float64;
+    is the largest radius (or bound) that the evidence is known to prove, rounded down to float64,
+    NaN where nothing is proved, not even that the class wins the vote;
     `claimed` the claim, to nearest (for sums and curves that state their error); NaN where there
     is none. `excess` is an upper bound on how far the claim is above what is proved, 0 where it is
     confirmed; `unit` the last printed place of the claim (0: not known).

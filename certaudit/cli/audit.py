@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import click
 
 from certaudit.cli.exit_codes import Exit, worst
-from certaudit.cli.output import percent, printable, progress, say, show, table
+from certaudit.cli.output import discard, percent, printable, progress, say, show, table
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -137,21 +137,22 @@ def audit(
     if fix is not None and (len(paths) != 1 or not paths[0].is_file()):
         raise click.UsageError("--fix: give one file")
     reading: dict[str, Any] = {"columns": _column_map(columns), "profile": profile}
-    report, small = _decide(paths, options, reading, style, output, limit)
-    if style == "sarif":
-        from certaudit.auditing.sarif import sarif
-
-        _write(json.dumps(sarif(report.files), indent=1) + "\n", output)
-    elif style == "text":
-        _print(report)
-    for broken in report.broken:
-        say(f"certaudit: {printable(broken.name)}: {printable(broken.why)}")
     if fix is not None:
         from certaudit.auditor import fix_log
 
         changed, left = fix_log(paths[0], fix, options, **reading)
         rest = f", {left} unconfirmed ones left as they are" if left else ""
         say(f"{printable(str(fix))}: {changed} rows rewritten with what is proved{rest}")
+    report, small = _decide(paths, options, reading, style, output, limit)
+    if style == "sarif":
+        from certaudit.auditing.sarif import sarif
+
+        unread = [(item.name, item.why) for item in report.broken]
+        _write(json.dumps(sarif(report.files, unread), indent=1) + "\n", output)
+    elif style == "text":
+        _print(report)
+    for broken in report.broken:
+        say(f"certaudit: {printable(broken.name)}: {printable(broken.why)}")
     code = _exit(report, fail_on or _FAILS, small, exit_zero=exit_zero, allow_empty=allow_empty)
     return worst([code, Exit.USAGE]) if report.broken else code
 
@@ -177,7 +178,7 @@ def _decide(
     with ExitStack() as stack:
         writer = None
         if style == "json":
-            file = stack.enter_context(whole_file(output)) if output else sys.stdout.buffer
+            file = stack.enter_context(whole_file(output)) if output else _Stdout()
             writer = _JsonWriter(file)
             takers.append(writer.rows)
         with progress("auditing") as bar:
@@ -250,20 +251,35 @@ def _exit(
 
 def _write(text: str, output: Path | None) -> None:
     if output is None:
-        sys.stdout.write(text)
+        _Stdout().write(text.encode("ascii"))
         return
     from certaudit.io.files import write_bytes
 
     write_bytes(output, text.encode())
 
 
+class _Stdout:
+    """Standard output for bytes; once its reader has left, nothing is written any more."""
+
+    def __init__(self) -> None:
+        sys.stdout.flush()
+
+    def write(self, data: bytes) -> None:
+        """Write all of it."""
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            discard(sys.stdout)
+
+
 class _JsonWriter:
     """Writes the JSON report with its claims as they are decided: they may be millions."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes] | _Stdout) -> None:
         self._file = file
-        self._before = b""
-        file.write(b'{"claims": [')
+        # Nothing is written before there is something to say: unreadable input leaves nothing.
+        self._before = b'{"claims": ['
 
     def rows(self, rows: Rows) -> None:
         """Write some rows, an object a line."""
@@ -279,8 +295,8 @@ class _JsonWriter:
         rest = report.as_json()
         del rest["claims"]
         text = json.dumps(rest, allow_nan=False, indent=1)
-        self._file.write(b"\n]," + text[1:].encode("ascii") + b"\n")
-        self._file.flush()
+        start = self._before if self._before != b"," else b""
+        self._file.write(start + b"\n]," + text[1:].encode("ascii") + b"\n")
 
 
 # Text ------------------------------------------------------------------------------------------
@@ -302,52 +318,69 @@ def _print(report: Report) -> None:
     _print_accuracy(report)
     skipped = len(report.skipped)
     read = len(report.files)
-    files = f"{read} {'file' if read == 1 else 'files'} read"
+    files = _number(read, "file") + " read"
     if skipped:
-        names = ", ".join(_tail(item.name, 30) for item in report.skipped[:3])
-        files += f", {skipped} skipped ({names}{', ...' if skipped > 3 else ''})"
+        reasons = Counter(item.why for item in report.skipped)
+        told = "; ".join(f"{n} {printable(why)}" for why, n in reasons.most_common(3))
+        files += f", {skipped} skipped: {told}"
     show(files + ".")
+
+
+def _number(count: int, what: str) -> str:
+    """Return a number of things: 1 file, 2 files."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def headline(report: Report) -> Iterator[str]:
     """Yield the effect, in a sentence or two."""
     claims = sum(file.claims for file in report.files)
+    verdicts = report.verdicts
+    bad = verdicts["refuted"] + verdicts["unsupported"]
+    left = verdicts["inconclusive"]
     if not claims:
         yield "No claims."
         return
-    summary = report.summary()
-    causes: Any = summary["by_cause"]
-    accuracy: Any = summary["accuracy"]
-    verdicts = report.verdicts
-    rounded = sum(file.rounded_up for file in report.files)
-    bad = verdicts["refuted"] + verdicts["unsupported"]
-    if not bad and not verdicts["inconclusive"] and not verdicts["malformed"]:
-        yield f"All {claims:,} claims are confirmed."
+    of = f"of {_number(claims, 'claim')}"
+    if verdicts["confirmed"] == claims:
+        yield "The claim is confirmed." if claims == 1 else f"All {claims:,} claims are confirmed."
         return
+    rounded = sum(file.rounded_up for file in report.files)
     if rounded:
         most = _up(max(file.largest_rounding for file in report.files))
-        more = verdicts["inconclusive"]
-        yield (
-            f"{rounded:,} of {claims:,} claims are printed up to {most} above what was proven"
-            + (f"; {more:,} more may be." if more else ".")
-        )
-    noise = causes.get("float-noise", 0)
+        more = f"; {left:,} more may be." if left else "."
+        yield f"{rounded:,} {of} {_be(rounded)} printed up to {most} above what was proven{more}"
+    noise = sum(file.causes["float-noise"] for file in report.files)
     if noise:
         most = f"{max(file.largest_noise for file in report.files):.1e}"
-        yield f"{noise:,} are above what was proven by float noise, {most} at most."
-    beyond = bad - rounded - noise
-    if beyond > 0:
-        yield f"{beyond:,} of {claims:,} claim more than the evidence proves."
+        yield f"{noise:,} {of} {_be(noise)} above what was proven by float noise, {most} at most."
+    if bad > rounded + noise:
+        rest = bad - rounded - noise
+        yield f"{rest:,} {of} {_be(rest)} more than the evidence proves."
+    if left and not rounded:
+        yield f"{left:,} {of} {_be(left)} inconclusive: the evidence does not decide."
+    if verdicts["malformed"]:
+        yield f"{_number(verdicts['malformed'], 'row')} cannot be read."
+    yield from _accuracy_line(report)
+
+
+def _accuracy_line(report: Report) -> Iterator[str]:
+    """Yield what changes of certified accuracy, where something was decided."""
+    accuracy: Any = report.summary()["accuracy"]
     drop = accuracy["grid_drop"]
-    if drop is None:
+    if drop is None or not accuracy["right"]:
         return
+    radii = drop["radii"]
+    but = f", {_number(accuracy['open'], 'undecided row')} left out" if accuracy["open"] else ""
     if not drop["rows"]:
-        yield f"Certified accuracy at the radii {drop['radii']} does not change."
+        yield f"Certified accuracy at the radii {radii} does not change{but}."
         return
     points = _points(drop["rows"], drop["of"])
-    where = f", in {_tail(drop['file'], 40)}" if len(report.files) > 1 else ""
-    radii = drop["radii"]
-    yield f"Certified accuracy at the radii {radii} changes by at most {points} points{where}."
+    where = f" in {_tail(drop['file'], 40)}" if len(report.files) > 1 else ""
+    yield f"Certified accuracy at the radii {radii} changes by at most {points} points{where}{but}."
 
 
 def _up(value: float) -> str:
@@ -442,7 +475,9 @@ def _print_accuracy(report: Report) -> None:
             show(listing)
         average: Any = effect["average_radius"]
         if average["claimed"]:
-            show(f"average radius: claimed {average['claimed']:g}, proven {average['proved']:g}")
+            show(
+                f"average radius: claimed {average['claimed']:.4f}, proven {average['proved']:.4f}"
+            )
         return
     falling = [file for file in files if file.effect.grid_drop()]
     if not falling:

@@ -31,7 +31,8 @@ def rows_of(random, many, values):
 def judged_of(rows):
     judged = Judged.blank(len(rows))
     for n, (verdict, claimed, proved, _) in enumerate(rows):
-        judged.put(n, verdict, Reason.PROVED, Cause.NONE)
+        nothing = verdict is Verdict.INCONCLUSIVE and np.isnan(proved)
+        judged.put(n, verdict, Reason.NO_EVIDENCE if nothing else Reason.PROVED, Cause.NONE)
         judged.claimed[n], judged.proved[n] = claimed, proved
         judged.excess[n] = 0.0 if verdict is Verdict.CONFIRMED else claimed - max(proved, 0.0)
     return judged

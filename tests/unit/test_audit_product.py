@@ -120,6 +120,15 @@ def random_rows(noise, seed, rows, *, log):
     return texts, radii
 
 
+def same(number, other):
+    return number == other or (math.isnan(number) and math.isnan(other))
+
+
+def wins(given):
+    """Return whether evidence proves p > 1/2."""
+    return certified(label_flip("0.1"), 0, **given)
+
+
 def disagreements(noise, seed, rows=60, *, log, guarantee=None):
     """Return rows on which the judge says something else than the exact engine."""
     texts, radii = random_rows(noise, seed, rows, log=log)
@@ -135,14 +144,14 @@ def disagreements(noise, seed, rows=60, *, log, guarantee=None):
         right = words(judged)[row] is (Verdict.CONFIRMED if holds else Verdict.UNSUPPORTED)
         best = tight_radius(noise, cap=max(1024, 4 * max(radii)), **given)
         if noise.law.high != noise.law.low:
-            right &= judged.proved[row] == best
+            right &= same(judged.proved[row], best if wins(given) else math.nan)
         if not holds:
             nearer = value / CLOSE if log else 1 - (1 - value) * CLOSE
             nearer = value * (2 - CLOSE) if log else nearer
             noisy = certified(noise, radius, **({"log_error": nearer} if log else {"p": nearer}))
             cause = Cause.FLOAT_NOISE if noisy else Cause.BEYOND_EVIDENCE
             right &= CAUSES[judged.cause[row]] is cause
-            right &= judged.excess[row] == max(radius - judged.proved[row], 0)
+            right &= same(judged.excess[row], radius - judged.proved[row])
         else:
             best_kl = kl_radius(noise, **given)
             right &= bool(codes & BITS["CA101"]) == (guarantee == "kl" and radius > best_kl)
@@ -247,14 +256,16 @@ def test_one_half_wins_no_vote():
             verdict, _, _, codes, proved = only(ProductJudge(noise), radius="0", p_lower=text)
             assert verdict is Verdict.UNSUPPORTED
             assert codes == {"CA134"}
-            assert proved == 0
+            assert math.isnan(proved)
         text = "-0.69314718055994530941"  # above -ln 2 by less than 10^-20
         assert verdict_of(ProductJudge(noise), radius="0", log_error=text) is Verdict.UNSUPPORTED
         text = "-0.69314718055994530942"
         assert verdict_of(ProductJudge(noise), radius="0", log_error=text) is Verdict.CONFIRMED
 
 
-@pytest.mark.parametrize("text", ["1", "1.0", "1.000", "+1", "10e-1", "2/2"])
+@pytest.mark.parametrize("text", [
+    "1", "1.0", "+1", "10e-1", "2/2", "1.", "1.0e+00", "0x1.000p0", "1." + 16 * "0", "1." + 30 * "0"
+])  # fmt: skip
 def test_a_saturated_share_stands_for_a_finite_one(text):
     noise, judge = label_flip("0.1"), ProductJudge(label_flip("0.1"))
     best = tight_radius(noise, p=1 - Fraction(1, 1 << 54))
@@ -262,8 +273,55 @@ def test_a_saturated_share_stands_for_a_finite_one(text):
     assert (verdict, codes, proved) == (Verdict.CONFIRMED, {"CA104"}, best)
     verdict, _, _, codes, proved = only(judge, radius=str(best + 1), p_lower=text)
     assert (verdict, codes, proved) == (Verdict.UNSUPPORTED, {"CA101", "CA104"}, best)
-    verdict, _, _, codes, _ = only(judge, radius="3", p_lower=text, log_error="-9")
+    verdict, _, _, codes, _ = only(judge, radius="3", p_lower=text, log_error="-38")
     assert (verdict, codes - {"CA117"}) == (Verdict.CONFIRMED, {"CA104"})
+
+
+@pytest.mark.parametrize(("text", "places"), [
+    ("1.00", 2), ("1.000", 3), ("1.0000", 4), ("+01.00", 2), ("1.000e+00", 3), ("100e-2", 2),
+    ("10.000e-1", 4), ("1." + 15 * "0", 15),
+])  # fmt: skip
+def test_a_share_rounded_to_1_stands_for_what_rounds_so(text, places):
+    noise, judge = label_flip("0.1"), ProductJudge(label_flip("0.1"))
+    share = 1 - Fraction(1, 2 * 10**places)
+    best = tight_radius(noise, p=share)
+    verdict, _, _, codes, proved = only(judge, radius=str(best), p_lower=text)
+    assert (verdict, codes, proved) == (Verdict.CONFIRMED, {"CA104"}, best)
+    verdict, _, _, codes, proved = only(judge, radius=str(best + 1), p_lower=text)
+    assert (verdict, codes, proved) == (Verdict.UNSUPPORTED, {"CA101", "CA104"}, best)
+    # As a claim, beside log_error or votes.
+    edge = math.log(2 * 10**places)
+    for log_error, right in ((-edge - 1e-9, True), (-edge + 1e-9, False)):
+        cells = {"radius": "0", "p_lower": text, "log_error": repr(log_error)}
+        verdict, _, _, codes, _ = only(judge, **cells)
+        assert verdict is (Verdict.CONFIRMED if right else Verdict.UNSUPPORTED)
+        assert codes - {"CA117"} == ({"CA104"} if right else {"CA104", "CA102"})
+    chance = Fraction(1, 10)
+    for samples in (10, 10**places, 5 * 10**places):
+        if samples < 10**9:
+            judge = ProductJudge(noise, samples=samples, failure_prob=chance)
+            verdict = verdict_of(judge, radius="0", p_lower=text, count=str(samples))
+            right = proves(Sampled(samples, samples, chance), share)
+            assert verdict is (Verdict.CONFIRMED if right else Verdict.UNSUPPORTED)
+
+
+def test_a_saturated_share_is_checked_against_log_error():
+    judge = ProductJudge(label_flip("0.1"))
+    for log_error, right in (("-1", False), ("-37.4", False), ("-37.4299477502370467085305", False),
+                             ("-37.4299477502370467085306", True), ("-37.5", True), ("-50", True),
+                             ("0", False), ("-1e400", True)):  # fmt: skip
+        for text in ("1", "1.0", "1/1"):
+            cells = {"radius": "0", "p_lower": text, "log_error": log_error}
+            verdict, _, _, codes, _ = only(judge, **cells)
+            assert verdict is (Verdict.CONFIRMED if right else Verdict.UNSUPPORTED)
+            assert "CA104" in codes
+            assert ("CA102" in codes) is not right
+        holds = product._below("1.0", log_error, Fraction(1))
+        assert holds is right
+    # Nearer to 1 than every float but 1, and no 1.
+    cells = {"radius": "0", "p_lower": "0." + 25 * "9"}
+    assert verdict_of(judge, **cells, log_error="-50") is Verdict.UNSUPPORTED
+    assert verdict_of(judge, **cells, log_error="-60") is Verdict.CONFIRMED
 
 
 def test_what_is_no_share():
@@ -350,7 +408,10 @@ def test_votes_are_judged_as_the_exact_engine_does(noise, samples, chance):
         else:
             right = Verdict.REFUTED if radius > most else Verdict.UNSUPPORTED
         assert words(judged)[row] is right
-        assert min(judged.proved[row], 500) == best[row]
+        if proves(claim, Fraction(1, 2)):
+            assert min(judged.proved[row], 500) == best[row]
+        else:
+            assert math.isnan(judged.proved[row])
     assert Verdict.CONFIRMED in words(judged)
 
 
@@ -413,7 +474,136 @@ def test_votes_decide_before_numbers():
     verdict, _, _, codes, proved = only(judge, radius="9", count="60", **strong)
     assert verdict is Verdict.REFUTED
     assert {"CA101", "CA102", "CA103", "CA129"} <= codes
-    assert proved == 0
+    assert math.isnan(proved)
+
+
+def test_numbers_beside_votes_that_cannot_be_used_prove_nothing():
+    judge = ProductJudge(label_flip("0.1"), samples=1000)
+    numbers = {"p_lower": "0.9", "log_error": "-50"}
+    for more in ({}, {"p_lower": "0.99"}, {"log_error": "-50"}, numbers, {"p_lower": "0.990000"}):
+        verdict, reason, _, codes, proved = only(judge, radius="1", count="990", **more)
+        assert (verdict, reason) == (Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE)
+        assert codes == set()
+        assert math.isnan(proved)
+        # Without a count there are no votes.
+        if more:
+            assert verdict_of(judge, radius="1", count="", **more) is not Verdict.INCONCLUSIVE
+    for share in ("0.9900000000000000000001", "0.9900000001", "0.991", "1", "1.00"):
+        found = only(judge, radius="1", count="990", p_lower=share)
+        assert found[:3] == (Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED, Cause.BEYOND_EVIDENCE)
+        assert "CA102" in found[3]
+        assert math.isnan(found[4])
+        right = Verdict.INCONCLUSIVE
+        assert verdict_of(judge, radius="1", count="1000", p_lower=share) is right
+    for count in ("1001", "-1", "7.5"):
+        verdict, reason, _, codes, proved = only(judge, radius="1", count=count, **numbers)
+        assert (verdict, reason) == (Verdict.UNSUPPORTED, Reason.IMPOSSIBLE)
+        assert codes == {"CA105"}
+        assert math.isnan(proved)
+    # Nor where the number of samples is not known, or too large.
+    judge = ProductJudge(label_flip("0.1"), failure_prob=Fraction(1, 1000))
+    for samples in ("", "10000000000"):
+        cells = {"radius": "1", "count": "990", "samples": samples}
+        verdict, _, _, _, proved = only(judge, **cells, **numbers)
+        assert verdict is Verdict.INCONCLUSIVE
+        assert math.isnan(proved)
+    judge = ProductJudge(label_flip("0.1"), training_labels=10)
+    cells = {"radius": "1", "constant": "1", "count": "5", "samples": "9"}
+    assert verdict_of(judge, **cells) is Verdict.CONFIRMED
+
+
+# -- p_upper, and what is wrong besides the radius -------------------------------------------------
+
+
+def test_p_upper_is_not_below_p_lower():
+    judge = ProductJudge(label_flip("0.1"))
+    for lower, upper, right in (
+        ("0.9", "0.9", True),
+        ("0.9", "0.90", True),
+        ("0.9", "9/10", True),
+        ("0.9", "0.9000000000000000000001", True),
+        ("0.9", "0.8999999999999999999999", False),
+        ("0.9", "0.5", False),
+        ("0.9", "1.5", True),
+        ("0.9", "1e400", True),
+        ("0.9", "-1", False),
+        ("0.9", "", True),
+        ("1.0", "1.0", True),
+        ("1.0", "0.99999999999999999", True),
+        ("1.0", "0.9999999999999999", False),
+        ("1.000", "0.9996", True),
+        ("1.000", "0.9994", False),
+    ):
+        cells = {"radius": "0", "p_lower": lower, "p_upper": upper}
+        verdict, reason, _, codes, proved = only(judge, **cells)
+        assert ("CA133" in codes) is not right
+        if right:
+            assert verdict is Verdict.CONFIRMED
+        else:
+            assert (verdict, reason) == (Verdict.INCONCLUSIVE, Reason.CONTRADICTS_ITSELF)
+            assert math.isnan(proved)
+    cells = {"radius": "40", "p_lower": "0.9", "p_upper": "0.8"}
+    verdict, _, _, codes, _ = only(judge, **cells)  # worse stays
+    assert verdict is Verdict.UNSUPPORTED
+    assert {"CA101", "CA133"} <= codes
+    for text in ("nan", "many", "0.9\N{NO-BREAK SPACE}"):
+        verdict = verdict_of(judge, radius="0", p_lower="0.9", p_upper=text)
+        assert verdict is Verdict.MALFORMED
+    for text, right in (("-1e-400", Verdict.INCONCLUSIVE), ("0", Verdict.CONFIRMED)):
+        assert verdict_of(judge, radius="0", log_error="-9", p_upper=text) is right
+
+
+def test_random_p_upper_is_compared_exactly():
+    random = Random(4)
+    lower, upper, right = [], [], []
+    for _ in range(300):
+        share = random.uniform(0.6, 0.99)
+        near = random.choice([-1, 0, 1]) * Fraction(1, 10 ** random.randint(1, 30))
+        lower.append(repr(share))
+        upper.append(str(Fraction(repr(share)) + near))
+        right.append(near >= 0)
+    judge = ProductJudge(label_flip("0.1"))
+    found = words(judge.judge(chunk(radius=["0"] * 300, p_lower=lower, p_upper=upper)))
+    assert [word is Verdict.CONFIRMED for word in found] == right
+
+
+def test_an_excess_of_nothing_is_none():
+    judge = ProductJudge(label_flip("0.1"), samples=1000, failure_prob=Fraction(1, 1000))
+
+    def excess(**cells):
+        judged = judge.judge(chunk(**{name: [text] for name, text in cells.items()}))
+        return VERDICTS[judged.verdict[0]], float(judged.excess[0])
+
+    assert excess(radius="0", log_error="-9") == (Verdict.CONFIRMED, 0)
+    verdict, found = excess(radius="9", log_error="-9")
+    assert verdict is Verdict.UNSUPPORTED
+    assert found == 9 - tight_radius(label_flip("0.1"), log_error=-9)
+    for cells in (
+        {"log_error": "-9", "p_lower": "0.99999"},
+        {"log_error": "-0.1"},
+        {"count": "1000", "log_error": "-50"},
+        {"count": "1000", "p_lower": "1"},
+        {"count": "1001", "p_lower": "0.9"},
+        {"p_lower": "0.9", "p_upper": "0.8"},
+        {},
+    ):
+        verdict, found = excess(radius="0", **cells)
+        assert verdict is not Verdict.CONFIRMED
+        assert math.isnan(found)
+
+
+def test_only_ascii_writes_numbers():
+    judge = ProductJudge(label_flip("0.1"), samples=100, failure_prob=Fraction(1, 1000))
+    plain = {"radius": "0", "p_lower": "0.5", "log_error": "-0.5", "count": "100", "p_upper": "0.9"}
+    assert verdict_of(judge, **plain) is Verdict.CONFIRMED
+    for name, text in plain.items():
+        for digits in ("٠١٢٣٤٥٦٧٨٩", "０１２３４５６７８９", "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗"):
+            other = "".join(digits[int(c)] if c.isdigit() else c for c in text)
+            assert verdict_of(judge, **(plain | {name: other})) is Verdict.MALFORMED
+        for other in (text + "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}" + text, text + "²"):
+            assert verdict_of(judge, **(plain | {name: other})) is Verdict.MALFORMED
+    for text in ("--inf", "+-inf", "-+inf"):
+        assert verdict_of(judge, radius=text, log_error="-9") is Verdict.MALFORMED
 
 
 # -- rows that cannot be read ----------------------------------------------------------------------
@@ -622,8 +812,18 @@ def test_pairwise_bounds_of_the_plurality_vote():
     judge = ProductJudge(noise, pairwise_bound=True, vote="pairwise")
     assert verdict_of(judge, **cells) is Verdict.CONFIRMED
     judge = ProductJudge(noise, pairwise_bound=True, vote="plurality")
-    verdict, _, _, codes, _ = only(judge, **cells)
+    # Radius 1 is not covered itself; the KL radius is, and proves it.
+    assert covers_plurality(noise, 1) is False
+    best = kl_radius(noise, log_error="-30")
+    assert covers_plurality(noise, best) is True
+    assert only(judge, **cells)[::4] == (Verdict.CONFIRMED, 1)
+    cells = {"radius": "0", "log_error": "-30"}
+    assert only(judge, **cells)[::4] == (Verdict.CONFIRMED, 0)
+    cells = {"radius": "0", "log_error": "-0.7"}
+    assert kl_radius(noise, log_error="-0.7") == 0
+    verdict, _, _, codes, proved = only(judge, **cells)
     assert (verdict, "CA114" in codes) == (Verdict.INCONCLUSIVE, True)
+    assert math.isnan(proved)
     noise = label_flip("0.1", 3)
     judge = ProductJudge(noise, pairwise_bound=True)
     best = kl_radius(noise, log_error="-30")
@@ -632,6 +832,39 @@ def test_pairwise_bounds_of_the_plurality_vote():
     assert verdict_of(judge, radius=str(best), **cells) is Verdict.CONFIRMED
     # e(r) is the error of a pair at the KL radius: beyond it nothing is covered.
     assert verdict_of(judge, radius=str(best + 1), **cells) is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("noise", [label_flip("0.62", 3), label_flip("0.3", 10), NOISES[4]])
+def test_a_covered_radius_covers_every_smaller_one(noise):
+    random = Random(6)
+    judge = ProductJudge(noise, pairwise_bound=True)
+    radii, logs, right = [], [], []
+    for _ in range(80):
+        log_error = repr(-random.choice([0.8, 1, 2, 4, 12]) * (1 + random.random()))
+        best = min(kl_radius(noise, log_error=log_error), 200)
+        radius = random.randint(0, max(1, min(best, 6)))
+        radii.append(str(radius))
+        logs.append(log_error)
+        covered = [covers_plurality(noise, other) for other in range(radius, best + 1)]
+        # Once covered, all larger ones are in these.
+        assert covered == sorted(covered)
+        right.append(any(covered))
+    judged = judge.judge(chunk(radius=radii, log_error=logs))
+    assert {True, False} == set(right)
+    for row, holds in enumerate(right):
+        assert (words(judged)[row] is Verdict.CONFIRMED) is holds
+        assert same(judged.proved[row], float(radii[row]) if holds else math.nan)
+
+
+def test_covered_radii_are_sought_between(monkeypatch):
+    judge = ProductJudge(label_flip("0.62", 3), pairwise_bound=True)
+    monkeypatch.setattr(judge, "covers", lambda radius: radius == 10)
+    assert judge.covered([(0, 20), (3, 9), (10, 30), (11, 40), (2, 11), (5, 10)]) == [
+        True, False, True, False, True, True
+    ]  # fmt: skip
+    monkeypatch.setattr(judge, "covers", lambda _radius: None)
+    assert judge.covered([(0, 20)]) == [False]
+    assert judge.covered([]) == []
 
 
 # -- mutations: a true claim pushed beyond its evidence --------------------------------------------

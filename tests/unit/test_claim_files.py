@@ -154,9 +154,9 @@ def test_names_of_columns(header, name):
 
 
 def test_columns_that_are_not_read_are_noted_and_time_is_not(tmp_path):
-    found = read(tmp_path, "idx,radius,colour,Time,l2_radius,\n1,2,red,3,4,5\n", "a.csv")
+    found = read(tmp_path, "idx,radius,colour,Time,\n1,2,red,3,5\n", "a.csv")
     assert found.columns == {"index": ["1"], "radius": ["2"]}
-    assert found.codes() == ["CA136"] * 3
+    assert found.codes() == ["CA136"] * 2
 
 
 def test_a_sentence_is_no_header(tmp_path):
@@ -198,6 +198,127 @@ def test_two_columns_of_one_name_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"a\.csv: two columns are called 'radius'"):
         list(sources(put(tmp_path, "idx,radius,radius\n0,1,2\n", "a.csv")))
     assert list(sources(tmp_path)) == [Broken("a.csv", "two columns are called 'radius' (radius)")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ours"),
+    [
+        ("count", "na", "count"),
+        ("p_lower", "pABar", "p_lower"),
+        ("l2_radius", "certified_radius", "radius"),
+        ("radius", "l2_radius", "radius"),
+        ("count:3", "count_3", "count:3"),
+        ("Count-3", "count 3", "count:3"),
+    ],
+)
+def test_two_names_of_one_column_are_refused(tmp_path, first, second, ours):
+    why = f"the columns '{first}' and '{second}' could both be {ours}; name one with --column"
+    row = f'{{"idx": 0, "{first}": 1}}\n{{"idx": 1, "{second}": 2}}\n'
+    for text, name in ((f"idx,{first},{second}\n0,1,2\n", "a.csv"), (row, "a.jsonl")):
+        path = put(tmp_path / name, text, name)
+        with pytest.raises(InputError, match=re.escape(why)):
+            list(sources(path))
+        assert list(sources(path.parent)) == [Broken(name, why)]
+        for chosen in (first, second):
+            found = Read(one(path, columns={ours: chosen}))
+            assert found.columns.keys() == {"index", ours}
+            assert found.codes() == ["CA136"]
+    with pytest.raises(InputError, match=re.escape(why)):
+        frame_source({"idx": [0], first: [1], second: [2]})
+
+
+def test_names_that_are_not_read_may_mean_the_same(tmp_path):
+    found = read(tmp_path, "idx,radius,acc,accuracy,time,seconds\n0,1,2,3,4,5\n", "a.csv")
+    assert found.columns == {"index": ["0"], "radius": ["1"]}
+    assert found.codes() == ["CA136"] * 2
+    named = read(tmp_path, "x,na,nA2,count\n0,1,2,3\n", "b.csv", columns={"count": "x"})
+    assert named.columns == {"count": ["0"]}
+
+
+ODD_BLANKS = (*"\xa0\u2028\u2029\u3000\ufeff\x0b\x0c\x1c\x1d\x1e\x1f\x85\u200b",)
+
+
+@pytest.mark.parametrize("odd", ODD_BLANKS)
+@pytest.mark.parametrize("mark", [",", "\t", ";", " "])
+def test_only_blanks_and_tabs_are_taken_from_fields(tmp_path, odd, mark):
+    lines = ["idx,label,radius", "0,1,2", f"1,1,{odd}2", f"2,1{odd},2", f'3,1,"2{odd}"', "4,1,2"]
+    found = read(tmp_path, "\n".join(lines).replace(",", mark) + f"\n{odd}\n5{mark}1{mark}2\n")
+    assert found.lines == [2, 6, 8]
+    assert [line for line, _ in found.malformed] == [3, 4, 5, 7]
+
+
+@pytest.mark.parametrize("odd", ODD_BLANKS)
+def test_only_blanks_and_tabs_are_taken_elsewhere(tmp_path, odd):
+    good = '{"index": 0, "radius": " 5\\t"}\n'
+    bad = json.dumps({"index": 1, "radius": f"5{odd}"}), f'{odd}{{"index": 1, "radius": 5}}'
+    found = read(tmp_path, good + "\n".join(bad) + "\n" + good, "claims.jsonl")
+    assert found.columns["radius"] == ["5", "5"]
+    assert [line for line, _ in found.malformed] == [2, 3]
+    share = read(tmp_path, PARAMETERS + f"o 1 0.1 0.2{odd}\no 2{odd}0.1 0.2\no 3 0.1 0.2\n", LOG)
+    assert share.columns["index"] == ["3"]
+    frame = Read(frame_source({"idx": [0, "1 ", "2"], "radius": ["1", " 2", f"{odd}3"]}))
+    assert frame.columns["radius"] == ["1", "2"]
+    strings = Read(frame_source({"radius": ["1", " 2", f"{odd}3"]}))
+    assert strings.columns["radius"] == ["1", "2"]
+    text = "start\n" + HEADER + ROW + ROW.replace("3\t0.284", f"3{odd}\t0.284")
+    log = read(tmp_path, text + f"pA: 0.5{odd}\n" + ROW, "out.txt")
+    assert [line for line, _ in log.malformed] == [4, 6]
+    path = archive(tmp_path, counts=COUNTS, radius=np.array(["1", "2 ", f"3{odd}"]))
+    assert Read(one(path)).columns["radius"] == ["1", "2"]
+    manifest = {"certaudit-claims": 1, "failure_prob": f"0.1{odd}"}
+    with pytest.raises(InputError, match="failure_prob"):
+        manifest_states(manifest, "x")
+
+
+def test_digits_are_those_of_ascii(tmp_path):
+    digits = str.maketrans("0123456789", "".join(map(chr, range(0x660, 0x66A))))
+    assert of_class("count_٣") is None
+    assert canonical("count:٣") is None
+    text = "0 0.5\n10 0.25\n"
+    assert read(tmp_path, text, "orig-rad-" + LOG).kind == "radii"
+    with pytest.raises(InputError, match="not recognised"):
+        list(sources(put(tmp_path, text.translate(digits), "orig-rad-" + LOG)))
+    for number in ("-٣", "+٣"):
+        signed = read(tmp_path, HEADER + ROW + ROW.replace("0.284", number))
+        assert signed.lines == [2]
+        assert Read(frame_source({"radius": ["1", number]})).lines == [1]
+    curve = "0.0 0.5\n"
+    with pytest.raises(InputError, match="recognised"):
+        list(sources(put(tmp_path, curve.translate(digits), "x_acc")))
+
+
+def test_what_is_no_frame_and_no_column():
+    for wrong in (None, 5, [1], np.zeros(3), {1}, Frame):
+        with pytest.raises(InputError, match="claims: a path, a data frame or a mapping of col"):
+            frame_source(wrong)
+    for wrong in (
+        1,
+        0.5,
+        "0.5",
+        b"12",
+        None,
+        np.float64(1),
+        np.array(1),
+        {1, 2},
+        {1: 2},
+        iter([1]),
+    ):
+        with pytest.raises(InputError, match="column 'radius': must be a sequence"):
+            frame_source({"idx": [1], "radius": wrong})
+
+
+@pytest.mark.parametrize("extra", [[], ["1"]])
+def test_integers_that_cannot_be_printed(extra):
+    data = {"count": [10**5000, *extra], "idx": [0] * (1 + len(extra))}
+    with pytest.raises(InputError, match="frame: the column 'count': holds a number of too many"):
+        Read(frame_source(data))
+    with pytest.raises(InputError, match="claims"):
+        frame_source({10**5000: [1], "radius": [1]})
+
+
+def test_missing_predictions_of_a_frame_are_nothing():
+    found = Read(frame_source({"radius": [1, 2, 3], "prediction": [None, float("nan"), 4.0]}))
+    assert found.columns["prediction"] == ["", "", "4.0"]
 
 
 def test_objects_as_labels(tmp_path):
@@ -628,6 +749,33 @@ def test_manifests_that_are_refused(tmp_path, content):
     assert Read(log).columns["radius"] == ["0.284"]
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        None,
+        {"name": "gaussian", "sigma": "1"},
+        {"name": "discrete", "alpha": "1", "values": 5},
+        {"name": "label-flip", "q": "0.1", "classes": 3},
+    ],
+)
+def test_classes_of_any_noise(model):
+    manifest = {"certaudit-claims": 1, "classes": 3}
+    if model is not None:
+        manifest["noise_model"] = model
+    assert manifest_states(manifest, "x")["classes"] == Stated(3, "file")
+    assert valid(manifest, schema("claims-manifest"))
+    for wrong in ("3", 0, 1.0, True):
+        with pytest.raises(InputError, match="classes"):
+            manifest_states(manifest | {"classes": wrong}, "x")
+        assert not valid(manifest | {"classes": wrong}, schema("claims-manifest"))
+
+
+def test_classes_may_not_contradict_the_noise_model():
+    model = {"name": "label-flip", "q": "0.1", "classes": 3}
+    with pytest.raises(InputError, match="x: classes: noise_model states another"):
+        manifest_states({"certaudit-claims": 1, "classes": 2, "noise_model": model}, "x")
+
+
 def test_a_manifest_may_not_contradict_its_file(tmp_path):
     path = put(tmp_path, PARAMETERS + "o 1 0.2 0.3\n", LOG)
     beside(path, {"certaudit-claims": 1, "samples": 7})
@@ -889,7 +1037,7 @@ def test_archives_of_something_else(tmp_path):
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as file:
         file.writestr("log.txt", HEADER + ROW)
     assert list(sources(tmp_path)) == [
-        Skipped("a.npz", "an archive without an array counts"),
+        Broken("a.npz", "an archive without an array counts"),
         Skipped("b.zip", "compressed"),
     ]
 
@@ -968,6 +1116,50 @@ def test_a_folder(tmp_path):
     assert why.pop("pipe") == "not a regular file"
     assert why.keys() == {"LICENSE", "empty"}
     assert [each.name for each in found] == sorted(each.name for each in found)
+
+
+UNREADABLE = {
+    "empty": b"",
+    "utf16": (HEADER + ROW).encode("utf-16"),
+    "returns": (HEADER + ROW).replace("\n", "\r").encode(),
+    "long": HEADER.strip().encode() + b"\tx" * MAX_LINE,
+    "nul": b"i\0dx\tradius\n0\t1\n",
+    "words": b"hello,world\n1,2\n",
+    "compressed": gzip.compress(HEADER.encode()),
+    "binary": bytes(range(256)) * 9,
+}
+
+
+@pytest.mark.parametrize("data", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_files_that_should_be_logs_are_broken_in_a_folder(tmp_path, data):
+    for name in ("a.csv", "b.TSV", "c.jsonl", "d.npz", ".e.csv", "f.txt", "g", "h.md"):
+        put(tmp_path, data, name)
+    put(tmp_path / "sub", HEADER + ROW)
+    (tmp_path / "x.csv").symlink_to(tmp_path / "a.csv")
+    found = {each.name: type(each) for each in sources(tmp_path)}
+    assert [name for name, kind in found.items() if kind is Broken] == [
+        "a.csv",
+        "b.TSV",
+        "c.jsonl",
+        "d.npz",
+    ]
+    assert sum(kind is Skipped for kind in found.values()) == 5
+
+
+@pytest.mark.parametrize("bad", ["\0" * 6, "\x01\x02\x03" * 500, "0\t1\t1\t\0\t1\t0"])
+@pytest.mark.parametrize("start", ["", "# by hand\n"])
+def test_nul_in_the_head_of_a_log(tmp_path, bad, start):
+    found = read(tmp_path, start + HEADER + bad + "\n" + ROW, "a.csv")
+    assert len(found.malformed) == 1
+    assert found.columns["radius"] == ["0.284"]
+    objects = '{"idx": 0, "radius": 1}\n' + bad + '\n{"idx": 1, "radius": 2}\n'
+    found = read(tmp_path, objects, "a.jsonl")
+    assert (found.columns["radius"], len(found.malformed)) == (["1", "2"], 1)
+    found = read(tmp_path, PARAMETERS + bad + "\no 0 0.1 0.2\n", LOG)
+    assert (found.columns["index"], len(found.malformed)) == (["0"], 1)
+    run_folder(tmp_path / "run", CERTIFICATES + bad + "\n")
+    kl, *_ = sources(tmp_path / "run")
+    assert (Read(kl).columns["index"], len(Read(kl).malformed)) == (["0", "1"], 1)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,16 @@
 
 import json
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from certaudit.errors import InputError
-from certaudit.io.claims import rewrite, sources
+from certaudit.io.claims import check_rewrite, rewrite, sources
 
 MANIFEST = {"certaudit-claims": 1, "rounding": "down"}
+OURS = MANIFEST | {"annotations": {"written-by": "certaudit"}}
 NUMBERS = ("0", "1", "0.25", "1e-5", "-1", "12.500", "0.999")
 LOG = "gaussian-None-1.0-100000-0.001.txt"
 PREFIX = "2019-09-24T06:50:00.000Z /container_e50: "
@@ -108,7 +110,7 @@ def test_what_is_written_reads_as_the_changes_say(tmp_path, make, mark, seed):
     output = tmp_path / "out" / name
     rewrite(path, output, changes, MANIFEST)
     assert columns_of(output) == {line: row | changes.get(line, {}) for line, row in before.items()}
-    assert json.loads((tmp_path / "out" / f"{name}.manifest.json").read_text()) == MANIFEST
+    assert json.loads((tmp_path / "out" / f"{name}.manifest.json").read_text()) == OURS
     old, new = path.read_bytes().split(b"\n"), output.read_bytes().split(b"\n")
     changed = {at for at, pair in enumerate(zip(old, new, strict=True), 1) if pair[0] != pair[1]}
     if make is captured:  # a share stands above its row, with at most a line between
@@ -200,6 +202,92 @@ def test_outputs_that_are_refused(tmp_path):
     bare = put(tmp_path, "0 0.5\n10 0.7\n", f"orig-rad-{LOG}")
     with pytest.raises(InputError, match="by this name"):
         rewrite(bare, tmp_path / "radii.txt", {}, MANIFEST)
+
+
+def test_outputs_that_are_folders(tmp_path, monkeypatch):
+    path = put(tmp_path, "idx,radius\n0,1\n", "a.csv")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "b.csv.manifest.json").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("", ".", "..", "/", "folder", "folder/..", "b.csv", "c.manifest.json", "none/d"):
+        with pytest.raises(InputError):
+            check_rewrite(path, Path(name))
+        with pytest.raises(InputError):
+            rewrite(path, Path(name), {2: {"radius": "5"}}, MANIFEST)
+    assert {each.name for each in tmp_path.iterdir()} == {"a.csv", "folder", "b.csv.manifest.json"}
+
+
+def test_links_that_go_round(tmp_path):
+    path = put(tmp_path, "idx,radius\n0,1\n", "a.csv")
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    for pair in ((path, tmp_path / "round"), (tmp_path / "round", tmp_path / "b.csv")):
+        with pytest.raises(InputError, match="round"):
+            check_rewrite(*pair)
+
+
+@pytest.mark.parametrize(
+    ("content", "ours"),
+    [
+        (OURS, True),
+        (OURS | {"samples": 5, "annotations": {"written-by": "certaudit", "x": [1]}}, True),
+        (MANIFEST, False),
+        (MANIFEST | {"annotations": {"written-by": "me"}}, False),
+        (MANIFEST | {"annotations": ["written-by", "certaudit"]}, False),
+        (OURS | {"rounding": "nearest"}, False),
+        (OURS | {"unknown": 1}, False),
+        ({"annotations": OURS["annotations"]}, False),
+        ([], False),
+        (None, False),
+        ("x" * (1 << 20), False),
+    ],
+)
+def test_only_our_manifests_are_replaced(tmp_path, content, ours):
+    path = put(tmp_path, "idx,radius\n0,1\n", "a.csv")
+    output, beside = tmp_path / "b.csv", tmp_path / "b.csv.manifest.json"
+    beside.write_text(text := json.dumps(content))
+    if ours:
+        check_rewrite(path, output)
+        rewrite(path, output, {}, MANIFEST)
+        assert json.loads(beside.read_text()) == OURS
+        return
+    for refused in (lambda: check_rewrite(path, output), lambda: rewrite(path, output, {}, OURS)):
+        with pytest.raises(InputError, match=r"b\.csv\.manifest\.json: .*left alone"):
+            refused()
+    assert beside.read_text() == text
+    assert not output.exists()
+
+
+def test_annotations_are_kept(tmp_path):
+    path = put(tmp_path, "idx,radius\n0,1\n", "a.csv")
+    notes = {"by": ["me"], "written-by": "me"}
+    for _ in range(2):
+        rewrite(path, tmp_path / "b.csv", {}, MANIFEST | {"annotations": notes})
+    found = json.loads((tmp_path / "b.csv.manifest.json").read_text())
+    assert found == MANIFEST | {"annotations": {"by": ["me"], "written-by": "certaudit"}}
+    with pytest.raises(InputError, match="annotations"):
+        rewrite(path, tmp_path / "c.csv", {}, MANIFEST | {"annotations": 5})
+
+
+def test_what_is_checked_beforehand(tmp_path):
+    path = put(tmp_path, "n,r\n0,1\n", "a.csv")
+    with pytest.raises(InputError, match="recognised"):
+        check_rewrite(path, tmp_path / "b.csv")
+    check_rewrite(path, tmp_path / "b.csv", {"radius": "r"})
+    with pytest.raises(InputError, match="written over"):
+        check_rewrite(path, path, {"radius": "r"})
+    bare = put(tmp_path, "0 0.5\n10 0.7\n", f"orig-rad-{LOG}")
+    with pytest.raises(InputError, match="by this name"):
+        check_rewrite(bare, tmp_path / "radii.txt")
+    curve = put(tmp_path, "radius,accuracy\n0,0.9\n", "c.csv")
+    with pytest.raises(InputError, match="--fix writes"):
+        check_rewrite(curve, tmp_path / "d.csv")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_last_line_that_ends_in_a_carriage_return(tmp_path):
+    path = put(tmp_path, b"idx,radius\r\n0,1\r\n1,2\r", "a.csv")
+    rewrite(path, tmp_path / "b.csv", {3: {"radius": "1"}}, MANIFEST)
+    assert (tmp_path / "b.csv").read_bytes() == b"idx,radius\r\n0,1\r\n1,1\r"
 
 
 def test_formats_that_are_not_written(tmp_path):

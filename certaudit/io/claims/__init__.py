@@ -7,7 +7,7 @@ again with other numbers.
 
 from certaudit.io.claims.common import MAX_FILE, MAX_LINE, ROWS, Broken, Skipped
 from certaudit.io.claims.frames import frame_source
-from certaudit.io.claims.rewriting import rewrite
+from certaudit.io.claims.rewriting import check_rewrite, rewrite
 from certaudit.io.claims.tree import PROFILES, sources
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "ROWS",
     "Broken",
     "Skipped",
+    "check_rewrite",
     "frame_source",
     "rewrite",
     "sources",

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from certaudit.claims import Chunk, Note, Stated, parameter
+from certaudit.claims import Chunk, Note, Stated
 from certaudit.errors import InputError
 from certaudit.findings import UNKNOWN_COLUMN
 from certaudit.io.claims.common import (
@@ -30,7 +30,7 @@ from certaudit.io.claims.common import (
     shown,
     why,
 )
-from certaudit.io.claims.manifest import PLAIN_KEYS
+from certaudit.io.claims.manifest import PLAIN_KEYS, stated_as
 from certaudit.io.claims.names import from_name
 from certaudit.io.claims.rows import Rows
 from certaudit.io.claims.values import cells, checked
@@ -78,7 +78,7 @@ _ROW_ARRAYS = {
     "selection_samples": "selection_samples",
 }
 _NUMBERS = frozenset({"radius", "p_lower", "p_upper", "log_error"})
-_SCALARS = ("noise", "sigma", "q", "alpha", *PLAIN_KEYS, "classes", "values")
+_SCALARS = ("noise", "sigma", "q", "alpha", *PLAIN_KEYS, "values")
 
 
 def archive(place: Place) -> Reading:
@@ -94,7 +94,7 @@ def archive(place: Place) -> Reading:
         for name in _SCALARS:
             if name in found:
                 value = content[name].item()
-                stated[name] = Stated(parameter(name, value, f"{path}: "), "file")
+                stated[name] = stated_as(name, value, str(path))
     if "selection_counts" in found:
         stated.setdefault("selection", Stated("separate", "file"))
     kind = "radii" if "radius" in found else "votes"
@@ -195,8 +195,7 @@ def _array_chunks(path: Path, found: Mapping[str, _Array]) -> Iterator[Chunk]:
         if chosen is not None:
             columns.extend(_selected(chosen[part], others["prediction"][part]))
         columns.extend(list(map(str, column)) for column in counts[part].T.tolist())
-        fields = [list(map(str.strip, column)) for column in columns]
-        yield from checked(rows, start, fields)
+        yield from checked(rows, start, columns)
     yield from rows.flush(last=True)
 
 

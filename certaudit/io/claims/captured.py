@@ -10,7 +10,7 @@ from pathlib import Path
 from certaudit.claims import Chunk, Note
 from certaudit.io.claims.blocks import blocks
 from certaudit.io.claims.columns import choose
-from certaudit.io.claims.common import Changes, Edit, Malformed, Place, Reading, Span, text_of
+from certaudit.io.claims.common import Changes, Edit, Malformed, Place, Reading, Span, bare, text_of
 from certaudit.io.claims.delimited import stripped
 from certaudit.io.claims.names import from_name
 from certaudit.io.claims.rows import Rows
@@ -18,7 +18,7 @@ from certaudit.io.claims.rows import Rows
 __all__ = ["captured"]
 
 _HEADER = re.compile(r"(?:^|(?<=[ \t:]))idx\tlabel\t[^\r\n]*", re.MULTILINE)
-_PA = re.compile(r"(?:^|[ \t:])pA:[ \t]*(\S+)\s*$")
+_PA = re.compile(r"(?:^|[ \t:])pA:[ \t]*([^ \t]+)[ \t]*$")
 
 
 def captured(place: Place, head: bytes, columns: Mapping[str, str]) -> Reading | None:
@@ -27,7 +27,7 @@ def captured(place: Place, head: bytes, columns: Mapping[str, str]) -> Reading |
     match = _HEADER.search(text)
     if match is None:
         return None
-    header = tuple(field.strip() for field in match[0].split("\t"))
+    header = tuple(bare(field) for field in match[0].split("\t"))
     line = text.count("\n", 0, match.end()) + 1
     found = choose(header, columns, str(place.path), line)
     if found.kind != "radii" or found.names[0] != "index":
@@ -77,7 +77,7 @@ class _Log:
         yield from _shares_if_any(rows.flush(last=True))
 
     def _split(self, line: str) -> list[str]:
-        fields = [field.strip() for field in line.split("\t")]
+        fields = [bare(field) for field in line.split("\t")]
         fields[0] = fields[0].rpartition(" ")[2]
         return fields
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from certaudit.claims import Note, Stated
 from certaudit.errors import InputError
 from certaudit.findings import UNKNOWN_COLUMN
-from certaudit.io.claims.common import MAX_NOTES, Statements, shown
+from certaudit.io.claims.common import MAX_NOTES, Statements, bare, shown
 
 __all__ = ["ALIASES", "SILENT", "Columns", "canonical", "choose", "kind_of", "of_class"]
 
@@ -49,7 +49,7 @@ def of_class(name: str) -> str | None:
 
 def canonical(name: str) -> str | None:
     """Return which of COLUMNS (or "count:K") a name in a header stands for."""
-    key = re.sub(r"[\s-]+", "_", name.strip().casefold())
+    key = re.sub(r"[ \t-]+", "_", bare(name).casefold())
     return ALIASES.get(key) or of_class(key)
 
 
@@ -65,7 +65,8 @@ class Columns(NamedTuple):
 def choose(names: Sequence[str], columns: Mapping[str, str], what: str, line: int) -> Columns:
     """Return what each column of a header is; `columns` maps our names to theirs.
 
-    Raises InputError where a column of `columns` is not there, and for names that appear twice.
+    Raises InputError where a column of `columns` is not there, for names that appear twice, and
+    for two that mean the same where `columns` names neither.
     """
     chosen: dict[int, str] = {}
     for ours, theirs in columns.items():
@@ -76,18 +77,16 @@ def choose(names: Sequence[str], columns: Mapping[str, str], what: str, line: in
             raise InputError(f"{what}: the column {shown(theirs)} is to be two columns")
         chosen[names.index(theirs)] = ours
     taken = set(chosen.values())
-    # The name itself goes before other words for it.
-    guesses = [(at, canonical(name)) for at, name in enumerate(names) if at not in chosen]
-    for at, guess in sorted(guesses, key=lambda pair: names[pair[0]].casefold() != pair[1]):
+    guesses: dict[str, list[int]] = {}
+    for at, name in enumerate(names):
+        guess = None if at in chosen else canonical(name)
         if guess is not None and guess not in taken:
-            chosen[at] = guess
-            taken.add(guess)
-    often = Counter(map(str.casefold, names))
-    for at, ours in chosen.items():
-        if often[names[at].casefold()] > 1:
-            raise InputError(f"{what}: two columns are called {shown(names[at])} ({ours})")
-    if "accuracy" in taken and not taken <= {"radius", "accuracy"}:
+            guesses.setdefault(guess, []).append(at)
+    if not taken | guesses.keys() <= {"radius", "accuracy"}:
         chosen = {at: ours for at, ours in chosen.items() if ours != "accuracy"}
+        guesses.pop("accuracy", None)
+    chosen |= {places[0]: guess for guess, places in guesses.items()}
+    _check_single(names, chosen, guesses, what)
     notes = [
         Note(UNKNOWN_COLUMN, line, f"column {shown(name)}" if name else "a column without name")
         for at, name in enumerate(names)
@@ -97,6 +96,23 @@ def choose(names: Sequence[str], columns: Mapping[str, str], what: str, line: in
     linf = any("linf" in names[at].casefold() for at, ours in chosen.items() if ours == "radius")
     stated = {"norm": Stated("linf", "file")} if linf else {}
     return Columns(found, notes[:MAX_NOTES], kind_of(found), stated)
+
+
+def _check_single(
+    names: Sequence[str], chosen: Mapping[int, str], guesses: Mapping[str, list[int]], what: str
+) -> None:
+    """Refuse two columns of one name, and two names that mean the same column."""
+    often = Counter(map(str.casefold, names))
+    for at, ours in chosen.items():
+        if often[names[at].casefold()] > 1:
+            raise InputError(f"{what}: two columns are called {shown(names[at])} ({ours})")
+    for guess, places in guesses.items():
+        if len(places) > 1:
+            first, second = (shown(names[at]) for at in places[:2])
+            raise InputError(
+                f"{what}: the columns {first} and {second} could both be {guess}; "
+                "name one with --column"
+            )
 
 
 def kind_of(names: Iterable[str | None]) -> str | None:

@@ -12,6 +12,7 @@ from certaudit.claims import Chunk, Stated
 from certaudit.errors import InputError
 
 __all__ = [
+    "BLANKS",
     "BOM",
     "HEAD",
     "MAX_FIELDS",
@@ -22,6 +23,7 @@ __all__ = [
     "Broken",
     "Changes",
     "Edit",
+    "Foreign",
     "Malformed",
     "Place",
     "Reading",
@@ -30,11 +32,13 @@ __all__ = [
     "Span",
     "Statements",
     "Unrecognised",
+    "bare",
     "lines_of",
     "named",
     "shown",
     "text_of",
     "why",
+    "words",
 ]
 
 MAX_LINE = 1 << 16
@@ -50,6 +54,8 @@ MAX_FIELDS = 1 << 14
 MAX_NOTES = 100
 """Most notes of a file; more of them say nothing more."""
 BOM = b"\xef\xbb\xbf"
+BLANKS = " \t"
+"""What is taken from the ends of fields, and nothing else is."""
 
 Record: TypeAlias = "dict[str, Any]"
 Statements: TypeAlias = dict[str, Stated]
@@ -76,6 +82,10 @@ class Broken:
 
 class Unrecognised(Exception):  # noqa: N818  (no error: in a folder the file is passed over)
     """Not a file of claims; the text says why."""
+
+
+class Foreign(Unrecognised):
+    """A file that is plainly something else, whatever its suffix promises."""
 
 
 class Malformed(Exception):  # noqa: N818  (a result, told of the row)
@@ -133,6 +143,19 @@ def named(path: Path) -> Iterator[None]:
             raise
         told = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: {told}") from None
+
+
+def bare(text: str) -> str:
+    """Return a text without the blanks and tabs at its ends.
+
+    Other white space stays: it cannot be printed, so that its row is malformed.
+    """
+    return text.strip(BLANKS)
+
+
+def words(line: str) -> list[str]:
+    """Return what stands between blanks and tabs."""
+    return [word for word in line.replace("\t", " ").split(" ") if word]
 
 
 def shown(text: str) -> str:

@@ -16,6 +16,7 @@ from certaudit.findings import PADDED_SEPARATORS
 from certaudit.io.claims.blocks import Block, blocks
 from certaudit.io.claims.columns import SILENT, canonical, choose, kind_of
 from certaudit.io.claims.common import (
+    BLANKS,
     MAX_FIELDS,
     Edit,
     Malformed,
@@ -24,6 +25,8 @@ from certaudit.io.claims.common import (
     Span,
     Statements,
     Unrecognised,
+    bare,
+    words,
 )
 from certaudit.io.claims.names import from_name
 from certaudit.io.claims.rows import Rows, formulas
@@ -85,14 +88,14 @@ def _padded(text: str, delimiter: str) -> bool:
 def _split(line: str, delimiter: str | None) -> list[str]:
     """Return the stripped fields of a line; a quoted field has to end where it began."""
     if delimiter is None:
-        return line.split()
+        return words(line)
     if '"' not in line:
-        return [field.strip() for field in line.split(delimiter)]
+        return [bare(field) for field in line.split(delimiter)]
     try:
         rows = list(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error:
         raise Malformed("a quoted field that does not end in its line") from None
-    return [field.strip() for field in rows[0]]
+    return [bare(field) for field in rows[0]]
 
 
 def _chunks(path: Path, layout: Layout) -> Iterator[Chunk]:
@@ -124,7 +127,7 @@ def _fast(block: Block, layout: Layout, rows: Rows) -> list[list[str]] | None:
     if columns is None:
         return None
     padded = delimiter is not None and " " in text
-    if padded:
+    if padded:  # plain text has no other white space than blanks and tabs
         columns = [list(map(str.strip, column)) for column in columns]
     if layout.header and layout.header[0] in columns[0]:
         return None
@@ -228,7 +231,7 @@ def edit_of(layout: Layout) -> Edit:
 
     def spans(line: str) -> list[Span]:
         if delimiter is None:
-            return [match.span() for match in re.finditer(r"\S+", line)]
+            return [match.span() for match in re.finditer(r"[^ \t]+", line)]
         return [
             stripped(line, *match.span(1))
             for match in islice(_FIELDS[delimiter].finditer(line), len(layout.names))
@@ -238,9 +241,9 @@ def edit_of(layout: Layout) -> Edit:
 
 
 def stripped(line: str, start: int, end: int) -> Span:
-    """Return a span of a line without the blanks at its ends."""
-    start = end - len(line[start:end].lstrip())
-    return start, start + len(line[start:end].rstrip())
+    """Return a span of a line without the blanks and tabs at its ends."""
+    start = end - len(line[start:end].lstrip(BLANKS))
+    return start, start + len(line[start:end].rstrip(BLANKS))
 
 
 def _spelled(old: str, new: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from certaudit.claims import Chunk, Source
 from certaudit.errors import InputError
 from certaudit.io.claims.columns import choose
-from certaudit.io.claims.common import ROWS
+from certaudit.io.claims.common import ROWS, bare, shown
 from certaudit.io.claims.rows import Rows
 from certaudit.io.claims.values import cells, checked
 
@@ -24,17 +25,16 @@ def frame_source(
 
     Floats are taken by their shortest spelling, missing values as nothing.
 
-    Raises InputError for columns of unequal length, without evidence, or not there.
+    Raises InputError for what is no such table; for columns of unequal length, without evidence,
+    or not there; and, from `chunks`, for values that cannot be written.
     """
-    headers = list(frame.keys()) if isinstance(frame, Mapping) else list(frame.columns)
-    header = [str(each) for each in headers]
-    found = choose([each.strip() for each in header], dict(columns or {}), name, 0)
+    headers, header = _headers(frame)
+    found = choose([bare(each) for each in header], dict(columns or {}), name, 0)
     kind = found.kind
     if kind is None:
         raise InputError(f"{name}: no radius and no evidence in the columns {header[:20]}")
     read = [(ours, key) for ours, key in zip(found.names, headers, strict=True) if ours is not None]
-    lengths = {len(frame[key]) for _, key in read}
-    if len(lengths) != 1:
+    if len({_length(frame, key, name) for _, key in read}) != 1:
         raise InputError(f"{name}: the columns have unequal lengths")
 
     def chunks() -> Iterator[Chunk]:
@@ -42,13 +42,40 @@ def frame_source(
         values = [_listed_values(frame[key]) for _, key in read]
         for start in range(0, len(values[0]), ROWS):
             fields = [
-                cells(column[start : start + ROWS], flags=ours in ("correct", "decided"))
-                for (ours, _), column in zip(read, values, strict=True)
+                _texts(column[start : start + ROWS], ours, f"{name}: the column {shown(str(key))}")
+                for (ours, key), column in zip(read, values, strict=True)
             ]
             yield from checked(rows, start, fields)
         yield from rows.flush(last=True)
 
     return Source(name, kind, found.stated, chunks)
+
+
+def _headers(frame: Any) -> tuple[list[object], list[str]]:  # noqa: ANN401
+    """Return the keys of columns, and the names that they are."""
+    try:
+        keys = list(frame.keys() if isinstance(frame, Mapping) else frame.columns)
+        return keys, [str(each) for each in keys]
+    except (AttributeError, TypeError, ValueError):
+        raise InputError("claims: a path, a data frame or a mapping of columns") from None
+
+
+def _length(frame: Any, key: object, name: str) -> int:  # noqa: ANN401
+    """Return how many values a column has; text and what has no order are no columns."""
+    try:
+        column = frame[key]
+        if not isinstance(column, str | bytes | Mapping | AbstractSet):
+            return len(column)
+    except TypeError:
+        pass
+    raise InputError(f"{name}: the column {shown(str(key))}: must be a sequence of values")
+
+
+def _texts(values: Sequence[object], ours: str, what: str) -> list[str]:
+    try:
+        return cells(values, flags=ours in ("correct", "decided"))
+    except ValueError:  # str() of an integer of more than 4,300 digits
+        raise InputError(f"{what}: holds a number of too many digits") from None
 
 
 def _listed_values(column: Any) -> Sequence[object]:  # noqa: ANN401

@@ -18,6 +18,7 @@ from certaudit.findings import UNKNOWN_COLUMN
 from certaudit.io.claims.blocks import Block, blocks
 from certaudit.io.claims.columns import SILENT, canonical, choose
 from certaudit.io.claims.common import (
+    BLANKS,
     Edit,
     Malformed,
     Place,
@@ -26,6 +27,7 @@ from certaudit.io.claims.common import (
     Span,
     Statements,
     Unrecognised,
+    bare,
     shown,
 )
 from certaudit.io.claims.manifest import MARK, manifest_states
@@ -67,7 +69,7 @@ def beginning(path: Path, lines: list[str]) -> Beginning:
     skip = 0
     for number, line in enumerate(lines, 1):
         with suppress(Malformed):
-            if line.strip():
+            if bare(line):
                 objects.append(json_object(line))
                 if MARK in objects[-1] and len(objects) == 1:
                     what = f"{path}: line {number}"
@@ -137,7 +139,7 @@ class _Reader:
                     self._watch(record.keys() - known, number, rows)
                     rows.add(number, self._fields(record))
                 except Malformed as error:
-                    if block.is_cut(number) and not line.rstrip().endswith("}"):
+                    if block.is_cut(number) and not line.rstrip(BLANKS).endswith("}"):
                         rows.cut_off(number)
                     else:
                         rows.bad(number, str(error))
@@ -195,7 +197,7 @@ class _Reader:
             return "1" if value else "0"
         if not isinstance(value, str):
             raise Malformed(f"{name} is neither a number nor text")
-        return value.strip()
+        return bare(value)
 
     def read(self, line: str) -> list[str]:
         """Return the fields of a line."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from certaudit.claims import INTEGERS, Stated, parameter
 from certaudit.errors import InputError
-from certaudit.io.claims.common import Statements, shown
+from certaudit.io.claims.common import Statements, bare, shown
 from certaudit.io.claims.strict_json import json_file
 
 __all__ = [
@@ -14,10 +14,12 @@ __all__ = [
     "MARK",
     "MODELS",
     "PLAIN_KEYS",
+    "manifest_content",
     "manifest_states",
     "merged",
     "model_states",
     "of_manifest",
+    "stated_as",
 ]
 
 MARK = "certaudit-claims"
@@ -39,6 +41,7 @@ PLAIN_KEYS = (
     "sides",
     "norm",
     "dimension",
+    "classes",
     "training_labels",
     "vote",
     "bound",
@@ -54,8 +57,13 @@ def of_manifest(path: Path) -> Statements:
     Raises InputError for a manifest that is unfit.
     """
     beside = path.with_name(path.name + MANIFEST)
-    content = json_file(beside, _MAX_MANIFEST)
+    content = manifest_content(beside)
     return {} if content is None else manifest_states(content, str(beside))
+
+
+def manifest_content(path: Path) -> object | None:
+    """Return what JSON a manifest holds, None where there is none."""
+    return json_file(path, _MAX_MANIFEST)
 
 
 def manifest_states(content: object, what: str) -> Statements:
@@ -73,7 +81,9 @@ def manifest_states(content: object, what: str) -> Statements:
         stated.update(model_states(content["noise_model"], what))
     for name in PLAIN_KEYS:
         if name in content:
-            stated[name] = _stated(name, content[name], what)
+            told = _stated(name, content[name], what)
+            if stated.setdefault(name, told) != told:
+                raise InputError(f"{what}: {name}: noise_model states another one")
     return stated
 
 
@@ -99,6 +109,15 @@ def model_states(model: object, what: str) -> Statements:
 def _stated(name: str, value: object, what: str) -> Stated:
     if name in INTEGERS and isinstance(value, str):
         raise InputError(f"{what}: {name}: must be an integer, not text")
+    return stated_as(name, value, what)
+
+
+def stated_as(name: str, value: object, what: str) -> Stated:
+    """Return a parameter as a file states it: text has no white space but blanks and tabs."""
+    if isinstance(value, str):
+        value = bare(value)
+        if not value.isprintable():
+            raise InputError(f"{what}: {name}: holds a character that cannot be printed")
     return Stated(parameter(name, value, f"{what}: "), "file")
 
 

@@ -15,7 +15,7 @@ __all__ = ["LOG_NAME", "folders", "from_name", "parameters", "printable", "stem"
 
 _SIGMA = re.compile(
     r"(?<![a-z])(sigma|sig|std|noise(?:_sd|_std|_sigma)?)[_=-]?([0-9]+(?:\.[0-9]+)?)(?![0-9a-z]|\.[0-9])",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 LOG_NAME = re.compile(
     r"(?P<disttype>[A-Za-z][A-Za-z0-9-]*?)-(?P<k>None|[0-9]+)-(?P<std>[0-9.]+)-(?P<N>[0-9]+)"

@@ -13,14 +13,14 @@ from certaudit.errors import InputError
 from certaudit.exact import parse_rational
 from certaudit.findings import TWO_RUNS
 from certaudit.io.claims.blocks import blocks
-from certaudit.io.claims.common import Malformed, Place, Reading, Statements
+from certaudit.io.claims.common import BLANKS, Malformed, Place, Reading, Statements, bare, words
 from certaudit.io.claims.delimited import Layout, edit_of, without_header
 from certaudit.io.claims.names import LOG_NAME, parameters, stem
 from certaudit.io.claims.rows import Rows
 
 __all__ = ["ORIG_NAME", "PARAMETER_LINE", "orig_radius", "probability_log"]
 
-PARAMETER_LINE = re.compile(r"x\s+(disttype|k|std|N|alpha)\s+(\S+)")
+PARAMETER_LINE = re.compile(r"x[ \t]+(disttype|k|std|N|alpha)[ \t]+([!-~]+)")
 ORIG_NAME = re.compile(r"orig-rad-(?P<linf>L2-Linfty-)?(?P<rest>.+)")
 _SIZES = (("mnist", 784), ("cifar", 3072), ("imagenet", 150528))
 _NAMES = ("index", "p_lower", "p_upper")
@@ -30,8 +30,8 @@ def probability_log(place: Place, lines: list[str]) -> Reading:
     """Return what a file is that begins with a parameter (x ...)."""
     path = place.path
     found: dict[str, str] = {}
-    for line in filter(str.strip, lines):
-        match = PARAMETER_LINE.fullmatch(line.strip())
+    for line in filter(bare, lines):
+        match = PARAMETER_LINE.fullmatch(bare(line))
         if match is None or match[1] in found:
             break
         found[match[1]] = match[2]
@@ -40,7 +40,7 @@ def probability_log(place: Place, lines: list[str]) -> Reading:
     edit = edit_of(Layout(None, (), (None, *_NAMES), 0))
 
     def read(line: str) -> Sequence[str]:
-        if not line.lstrip().startswith("o"):
+        if not line.lstrip(BLANKS).startswith("o"):
             raise Malformed("not a row (o ...)")
         return edit.read(line)
 
@@ -57,8 +57,8 @@ def _chunks(path: Path, first: Mapping[str, str]) -> Iterator[Chunk]:
     headers = _Headers(first)
     for block in blocks(path):
         for number, line in rows.readable(block):
-            fields = line.split()
-            if match := PARAMETER_LINE.fullmatch(line.strip()):
+            fields = words(line)
+            if match := PARAMETER_LINE.fullmatch(bare(line)):
                 if headers.begins(match[1], match[2]):
                     yield from rows.new_run(number, "the header appears again")
             elif fields[0] != "o":

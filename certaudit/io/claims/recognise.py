@@ -14,11 +14,14 @@ from certaudit.io.claims.common import (
     BOM,
     HEAD,
     MAX_FILE,
+    Foreign,
     Place,
     Reading,
     Unrecognised,
+    bare,
     lines_of,
     named,
+    words,
 )
 from certaudit.io.claims.delimited import Layout, table, without_header
 from certaudit.io.claims.json_lines import json_lines
@@ -36,7 +39,7 @@ from certaudit.tables import COLUMNS as TABLE_COLUMNS
 __all__ = ["by_content", "recognise"]
 
 _TABLE = "a threshold table: certaudit table check"
-_LEE = re.compile(r"r\s+rho_r\^\{-1\}\(0\.5\)\s+err")
+_LEE = re.compile(r"r[ \t]+rho_r\^\{-1\}\(0\.5\)[ \t]+err")
 _MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf")
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\r\f") + b"\x7f"
@@ -65,43 +68,58 @@ def by_content(place: Place, head: bytes, columns: Mapping[str, str]) -> list[Re
     if head.startswith(_MAGIC):
         raise Unrecognised("compressed")
     head = head.removeprefix(BOM)
-    _check_text(head)
     lines = lines_of(head)
-    if any("\r" in line for line in lines[:1]):
-        raise Unrecognised("its lines end in carriage returns alone")
-    first = next((at for at, line in enumerate(lines) if _is_content(line)), -1)
-    if first < 0 or (len(head) >= HEAD - len(BOM) and first == len(lines) - 1):
-        raise Unrecognised("it has no first line" if first < 0 else "its first line is too long")
-    text = lines[first].strip()
+    first = _first_line(head, lines)
+    text = bare(lines[first])
     if text.startswith("{"):
         return json_lines(place, lines, columns)
     if _LEE.fullmatch(text) or tuple(text.split(",")) == TABLE_COLUMNS:
-        raise Unrecognised(_TABLE)
+        raise Foreign(_TABLE)
     if PARAMETER_LINE.fullmatch(text):
         return [probability_log(place, lines)]
     if (reading := table(place, first + 1, lines[first], columns)) is not None:
         return [reading]
+    if _is_binary(head):
+        raise Unrecognised("binary")
     if (reading := captured(place, head, columns)) is not None:
         return [reading]
     # The last line of the head may be cut, so it is not looked at where there are others.
-    sample = [line.split() for line in lines[first : max(first + 1, len(lines) - 1)] if line]
+    sample = [words(line) for line in lines[first : max(first + 1, len(lines) - 1)] if line]
     return [_numeric(place, sample)]
 
 
-def _check_text(head: bytes) -> None:
-    """Refuse what is no text: NUL bytes, or more than a tenth of control characters."""
-    controls = len(head) - len(head.translate(None, _CONTROL))
-    if b"\0" in head or len(head) < 10 * controls:
+def _first_line(head: bytes, lines: list[str]) -> int:
+    """Return which line is the first that is neither blank nor a comment, if it can be read."""
+    if any("\r" in line for line in lines[:1]):
+        raise Unrecognised("its lines end in carriage returns alone")
+    first = next((at for at, line in enumerate(lines) if _is_content(line)), -1)
+    if first < 0:
+        raise Unrecognised("it has no first line")
+    if _is_binary(head) and not lines[first].replace("\t", " ").isprintable():
         raise Unrecognised("binary")
+    if len(head) >= HEAD - len(BOM) and first == len(lines) - 1:
+        raise Unrecognised("its first line is too long")
+    return first
+
+
+def _is_binary(head: bytes) -> bool:
+    """Return whether there are NUL bytes, or more than a tenth of control characters.
+
+    After the header of a log such are rows that cannot be read.
+    """
+    controls = len(head) - len(head.translate(None, _CONTROL))
+    return b"\0" in head or len(head) < 10 * controls
 
 
 def _is_content(line: str) -> bool:
-    body = line.strip()
+    body = bare(line)
     return bool(body) and not body.startswith("#")
 
 
 def _numeric(place: Place, sample: list[list[str]]) -> Reading:
     """Return a file of two columns of numbers without a header, if its name says what it is."""
+    if not all(word.isascii() for row in sample for word in row):
+        raise Unrecognised("not recognised")  # float() takes the digits of all scripts
     try:
         pairs = [(float(left), float(right)) for left, right in filter(None, sample)]
     except ValueError:

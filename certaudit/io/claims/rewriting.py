@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from certaudit.errors import InputError
 from certaudit.io.claims.common import (
@@ -21,14 +22,34 @@ from certaudit.io.claims.common import (
     named,
     shown,
 )
-from certaudit.io.claims.manifest import MANIFEST, manifest_states, merged
+from certaudit.io.claims.manifest import MANIFEST, manifest_content, manifest_states, merged
 from certaudit.io.claims.recognise import by_content
 from certaudit.io.claims.rows import is_formula
 from certaudit.io.claims.strict_json import parse_json
 from certaudit.io.claims.tree import check_columns, given
 from certaudit.io.files import whole_file
 
-__all__ = ["rewrite"]
+__all__ = ["check_rewrite", "rewrite"]
+
+_WRITER = {"written-by": "certaudit"}
+"""What the annotations of our manifests say."""
+
+
+class _Plan(NamedTuple):
+    """A file as it is read, and how its lines are written again."""
+
+    reading: Reading
+    edit: Edit
+
+
+def check_rewrite(path: Path, output: Path, columns: Mapping[str, str] | None = None) -> None:
+    """Refuse what rewrite would refuse whatever changes it is given.
+
+    Raises InputError for a file that is not delimited text or JSON lines; an `output` that is
+    `path`, a folder, in no folder, or would not be read again; and a manifest beside it that
+    rewrite did not write.
+    """
+    _planned(path, output, columns)
 
 
 def rewrite(
@@ -42,26 +63,18 @@ def rewrite(
     """Write a log to `output` with other texts in some fields, and its manifest beside it.
 
     `changes` maps line numbers to names of COLUMNS (or "count:K") to texts; every other byte stays
-    as it is. `columns` is as for sources. The manifest is written as it is given.
+    as it is. `columns` is as for sources. The manifest is written as it is given, but for an
+    annotation that says by whom; only a manifest that has this, and states that numbers are rounded
+    down, is replaced.
 
-    Raises InputError for files that are not delimited text or JSON lines, lines that are no row,
-    columns that are not there, texts that cannot stand in their place, a manifest that is unfit or
-    contradicts the file, and an `output` that is `path` or would not be read again. Then nothing
-    is written.
+    Raises InputError as check_rewrite does, and for lines that are no row, columns that are not
+    there, texts that cannot stand in their place, and a manifest that is unfit or contradicts the
+    file. Then nothing is written.
     """
-    beside = output.with_name(output.name + MANIFEST)
-    for written in (output, beside):
-        with named(written):
-            if written.resolve() == path.resolve() or (
-                written.exists() and path.exists() and written.samefile(path)
-            ):
-                raise InputError(f"{written}: would be written over what is read")
-    chosen = check_columns(columns)
-    place, readings = given(path, chosen)
-    edit = readings[0].edit if len(readings) == 1 else None
-    if edit is None:
-        raise InputError(f"{path}: --fix writes delimited text and JSONL")
-    told = _manifest_text(manifest, beside, output, readings[0])
+    plan = _planned(path, output, columns)
+    edit = plan.edit
+    beside = _beside(output)
+    told = _manifest_text(manifest, beside, output, plan.reading)
     for line, change in changes.items():
         if missing := change.keys() - set(edit.names):
             raise InputError(f"{path}: line {line}: there is no column {shown(min(missing))}")
@@ -69,21 +82,74 @@ def rewrite(
         with named(path), path.open("rb") as file:
             changes = edit.move(_numbered(file), changes)
     with named(path), path.open("rb") as file, whole_file(output) as log:
-        head = file.read(HEAD)
-        _check_name(Place(output, place.name, place.near), head, chosen, readings[0])
-        file.seek(0)
         _copy(path, file, log, changes, edit)
         log.flush()
         with whole_file(beside) as stating:
             stating.write(told)
 
 
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + MANIFEST)
+
+
+def _planned(path: Path, output: Path, columns: Mapping[str, str] | None) -> _Plan:
+    _check_place(path, output)
+    chosen = check_columns(columns)
+    place, readings = given(path, chosen)
+    edit = readings[0].edit if len(readings) == 1 else None
+    if edit is None:
+        raise InputError(f"{path}: --fix writes delimited text and JSONL")
+    with named(path), path.open("rb") as file:
+        head = file.read(HEAD)
+    _check_name(Place(output, place.name, place.near), head, chosen, readings[0])
+    return _Plan(readings[0], edit)
+
+
+def _check_place(path: Path, output: Path) -> None:
+    """Refuse to write where something stands that is not ours to replace."""
+    with named(output):
+        if not output.name or output.name == ".." or output.is_dir():
+            raise InputError(f"{output}: is a folder, not a file to write")
+        if output.name.endswith(MANIFEST):
+            raise InputError(f"{output}: is the name of a manifest")
+        if not output.parent.is_dir():
+            raise InputError(f"{output}: there is no folder {output.parent}")
+    beside = _beside(output)
+    for written in (output, beside):
+        with named(written):
+            if os.path.realpath(written) == os.path.realpath(path) or (
+                written.exists() and path.exists() and written.samefile(path)
+            ):
+                raise InputError(f"{written}: would be written over what is read")
+            if written.is_symlink() or (written.exists() and not written.is_file()):
+                raise InputError(f"{written}: is there, and is not a regular file")
+    if beside.exists() and not _is_ours(beside):
+        raise InputError(f"{beside}: is there, and certaudit did not write it; it is left alone")
+
+
+def _is_ours(beside: Path) -> bool:
+    """Return whether rewrite wrote a manifest."""
+    try:
+        content = manifest_content(beside)
+        manifest_states(content, str(beside))
+    except InputError:
+        return False
+    if not isinstance(content, dict) or content.get("rounding") != "down":
+        return False
+    notes = content.get("annotations")
+    return isinstance(notes, dict) and notes.items() >= _WRITER.items()
+
+
 def _manifest_text(
     manifest: Mapping[str, object], beside: Path, output: Path, reading: Reading
 ) -> bytes:
     """Return a manifest as it is written, if it could be read beside such a file."""
+    notes = manifest.get("annotations", {})
+    if not isinstance(notes, Mapping):
+        raise InputError(f"{beside}: annotations: must be an object")
+    whole = {**manifest, "annotations": {**notes, **_WRITER}}
     try:
-        text = json.dumps(manifest, indent=1, allow_nan=False) + "\n"
+        text = json.dumps(whole, indent=1, allow_nan=False) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{beside}: cannot be JSON ({error})") from None
     merged(output, reading.stated, manifest_states(parse_json(text, str(beside)), str(beside)))
@@ -118,6 +184,7 @@ def _body(number: int, piece: bytes) -> tuple[bytes, bytes, bytes]:
     start = BOM if number == 1 and piece.startswith(BOM) else b""
     body = piece.removeprefix(start)
     end = b"\r\n" if body.endswith(b"\r\n") else b"\n" if body.endswith(b"\n") else b""
+    end = end or (b"\r" if body.endswith(b"\r") else b"")  # of the last line
     return start, body.removesuffix(end), end
 
 

@@ -18,12 +18,13 @@ from certaudit.findings import (
     Kind,
 )
 from certaudit.io.claims.blocks import Block
-from certaudit.io.claims.common import MAX_LINE, MAX_NOTES, shown
+from certaudit.io.claims.common import MAX_LINE, MAX_NOTES, bare, shown
 
 __all__ = ["Rows", "formulas", "is_formula", "odd"]
 
 _OBJECT = re.compile(
-    r"(?:[A-Za-z_][\w.]*\(\s*\[?|\[)\s*(-?[0-9]+)\.?\s*\]?\s*(?:,\s*[a-z_]+=[^()]*)?\)?"
+    r"(?:[A-Za-z_][\w.]*\(\s*\[?|\[)\s*(-?[0-9]+)\.?\s*\]?\s*(?:,\s*[a-z_]+=[^()]*)?\)?",
+    re.ASCII,
 )
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+/[0-9]+|0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*(?:[pP][+-]?[0-9]+)?)")
 
@@ -77,7 +78,7 @@ class Rows:
                 self.bad(number, f"a line of more than {MAX_LINE} bytes")
             elif "\0" in line:
                 self.bad(number, "a NUL byte")
-            elif line.strip():
+            elif bare(line):
                 yield number, line
 
     def short(self, block: Block, line: int, found: int, width: int) -> None:
@@ -143,7 +144,7 @@ class Rows:
 
 def is_formula(field: str) -> bool:
     """Return whether a field that starts with =, @, + or - would run in a spreadsheet."""
-    if field[0] in "=@":
+    if field[0] in "=@" or not field.isascii():  # float() takes the digits of all scripts
         return True
     try:
         float(field)
@@ -161,6 +162,8 @@ def formulas(column: list[str]) -> bool:
         try:
             for field in set(column):
                 if field[:1] in {"-", "+"}:
+                    if not field.isascii():
+                        return True
                     float(field)
         except ValueError:
             return True

@@ -15,7 +15,6 @@ from certaudit.io.claims.common import (
     Reading,
     Record,
     Statements,
-    Unrecognised,
     lines_of,
     named,
 )
@@ -50,8 +49,6 @@ def run_readings(place: Place, run: Record) -> list[Reading]:
         raise InputError(f"{beside}: guarantee: must be a list of names")
     with named(path), path.open("rb") as file:
         head = file.read(HEAD)
-    if b"\0" in head:
-        raise Unrecognised("binary")
     began = beginning(path, lines_of(head.removeprefix(BOM)))
     there = promised if not began.objects else began.guarantees or []
     guarantees = [name for name in promised if name in there]

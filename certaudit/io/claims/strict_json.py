@@ -7,7 +7,7 @@ from pathlib import Path
 
 from certaudit.errors import InputError
 from certaudit.io.claims.blocks import Block
-from certaudit.io.claims.common import Malformed, Record, Span, named, text_of, why
+from certaudit.io.claims.common import Malformed, Record, Span, bare, named, text_of, why
 
 __all__ = ["json_file", "json_object", "objects_at_once", "parse_json", "value_spans"]
 
@@ -55,7 +55,7 @@ _QUICK = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_con
 def json_object(line: str) -> Record:
     """Return the object of a line, its numbers as they are written."""
     try:
-        found: object = _DECODER.decode(line.strip())
+        found: object = _DECODER.decode(bare(line))
     except RecursionError:
         raise Malformed(f"nested deeper than {_MAX_DEPTH}") from None
     except ValueError as error:

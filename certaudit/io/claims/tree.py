@@ -13,6 +13,7 @@ from certaudit.errors import InputError
 from certaudit.io.claims.columns import of_class
 from certaudit.io.claims.common import (
     Broken,
+    Foreign,
     Place,
     Reading,
     Skipped,
@@ -36,6 +37,8 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
 }
 """What a profile states of files that do not say it themselves."""
 _BELONGS = frozenset({RUN, "records.jsonl", "bundle.json"})
+_OF_CLAIMS = frozenset({".csv", ".tsv", ".jsonl", ".npz"})
+"""Suffixes of files that should be read: one that is not recognised is broken in a folder."""
 _RECOGNISED = (
     "recognised are logs with a header (tabs, commas, semicolons or blanks; idx label predict "
     "radius correct ...), probability logs (x disttype ...), orig-rad-*.txt, accuracy curves "
@@ -54,7 +57,8 @@ def sources(
 
     Raises InputError, naming the file: a file given directly that is not recognised; columns that
     are not there; a manifest, run.json or archive that is unfit; what the system refuses. In a
-    folder such a file is Broken, and the others are read.
+    folder such a file is Broken, and the others are read; so is one that is not recognised where
+    its suffix is that of a log (.csv .tsv .jsonl .npz), else it is Skipped.
     """
     if profile not in PROFILES:
         raise InputError(f"{profile!r} is no profile (known: {', '.join(PROFILES)})")
@@ -126,7 +130,8 @@ def _folder(root: Path, columns: Mapping[str, str]) -> Iterator[Source | Skipped
                 continue
             found = _file(root, entry, name, columns)
         except Unrecognised as refusal:
-            yield Skipped(name, str(refusal))
+            should = path.suffix.lower() in _OF_CLAIMS and not isinstance(refusal, Foreign)
+            yield (Broken if should else Skipped)(name, str(refusal))
         except InputError as error:
             yield Broken(name, str(error).removeprefix(f"{path}: "))
         else:
@@ -146,15 +151,15 @@ def _file(
     with named(path):
         link, is_file = entry.is_symlink(), entry.is_file(follow_symlinks=False)
     if entry.name.startswith("."):
-        raise Unrecognised("hidden")
+        raise Foreign("hidden")
     if link:
-        raise Unrecognised("a link")
+        raise Foreign("a link")
     if not is_file:
-        raise Unrecognised("not a regular file")
+        raise Foreign("not a regular file")
     if entry.name.endswith(MANIFEST) and len(entry.name) > len(MANIFEST):
-        raise Unrecognised(f"manifest of {entry.name.removesuffix(MANIFEST)}")
+        raise Foreign(f"manifest of {entry.name.removesuffix(MANIFEST)}")
     if entry.name in _BELONGS and run_json(path.with_name(RUN)) is not None:
-        raise Unrecognised(f"belongs to {CERTIFICATES}")
+        raise Foreign(f"belongs to {CERTIFICATES}")
     near = (*folders(path.relative_to(root).parent), *folders(root))
     place = Place(path, name, near)
     return _sources(place, recognise(place, columns))

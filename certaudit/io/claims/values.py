@@ -8,18 +8,22 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from certaudit.claims import Chunk
+from certaudit.io.claims.common import bare
 from certaudit.io.claims.rows import Rows, odd
 
 __all__ = ["cells", "checked"]
 
 
 def cells(values: Sequence[object], *, flags: bool = False) -> list[str]:
-    """Return values as text: floats by repr, what is missing as nothing."""
+    """Return values as text: floats by repr, what is missing as nothing.
+
+    Raises ValueError for integers of more digits than are printed.
+    """
     kinds = set(map(type, values))
     if kinds <= {int}:
         return list(map(str, values))
     if kinds <= {str}:
-        return [str(value).strip() for value in values]
+        return [bare(str(value)) for value in values]
     return [_cell(value, flags=flags) for value in values]
 
 
@@ -32,7 +36,7 @@ def _cell(value: object, *, flags: bool) -> str:
         return str(int(value)) if flags else str(value)
     if isinstance(value, float):
         return "" if math.isnan(value) else float.__repr__(value)
-    return str(value).strip()
+    return bare(str(value))
 
 
 def checked(rows: Rows, start: int, fields: list[list[str]]) -> Iterator[Chunk]:

@@ -1,10 +1,13 @@
 """The README shows what the program prints, and names the commands that there are."""
 
+import os
 import re
 import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
+
+import pytest
 
 from certaudit.cli.main import app, main
 
@@ -25,6 +28,20 @@ def test_the_output_shown_is_the_output(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert [line.rstrip() for line in printed.strip("\n").splitlines()] == shown.splitlines()
     assert sorted(path.name for path in Path("run").iterdir()) == ["certificates.jsonl", "run.json"]
+
+
+def test_the_audit_shown_is_the_audit(monkeypatch, capsys):
+    folder = os.environ.get("CERTAUDIT_CORPORA")
+    if not folder:
+        pytest.skip("CERTAUDIT_CORPORA does not name the folder of published certificates")
+    (block,) = re.findall(r"```console\n\$ certaudit (audit .*?)```", README, re.DOTALL)
+    command, _, shown = block.partition("\n")
+    (log,) = Path(folder).rglob(command.split()[1])
+    monkeypatch.chdir(log.parent)
+    monkeypatch.setenv("COLUMNS", "80")
+    main(command.split())
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert printed[: len(shown.splitlines())] == shown.splitlines()
 
 
 def test_the_table_of_commands_is_complete():

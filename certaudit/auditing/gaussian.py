@@ -674,8 +674,8 @@ def _table(outcomes: list[Outcome]) -> Judged:
 def _worst(outcomes: list[Outcome], *, of_radius: bool) -> Outcome:
     """Return the worst of a row's outcomes, with all findings.
 
-    Claimed and proved are those of the radius, the last one, where there is one; the excess then
-    too, and none where it is another column that makes the verdict.
+    Claimed and proved are those of the radius, the last one, where there is one; the excess is
+    that of the column which makes the verdict.
     """
     if not outcomes:
         return Outcome(Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE)
@@ -686,10 +686,8 @@ def _worst(outcomes: list[Outcome], *, of_radius: bool) -> Outcome:
     bits = 0
     for outcome in outcomes:
         bits |= outcome.findings
-    if of_radius and worst is not last:
-        worst = worst._replace(
-            claimed=last.claimed, proved=last.proved, excess=math.nan, unit=last.unit
-        )
+    if of_radius:
+        worst = worst._replace(claimed=last.claimed, proved=last.proved)
     return worst._replace(findings=bits)
 
 

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import struct
+import sys
 import zipfile
 from fractions import Fraction
 from pathlib import Path
@@ -307,7 +308,17 @@ def test_what_is_no_frame_and_no_column():
             frame_source({"idx": [1], "radius": wrong})
 
 
+@pytest.fixture
+def usual_digits():
+    """As many digits printed as Python does by itself: the command line prints more."""
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)
+    yield
+    sys.set_int_max_str_digits(before)
+
+
 @pytest.mark.parametrize("extra", [[], ["1"]])
+@pytest.mark.usefixtures("usual_digits")
 def test_integers_that_cannot_be_printed(extra):
     data = {"count": [10**5000, *extra], "idx": [0] * (1 + len(extra))}
     with pytest.raises(InputError, match="frame: the column 'count': holds a number of too many"):

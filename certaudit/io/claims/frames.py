@@ -74,7 +74,7 @@ def _length(frame: Any, key: object, name: str) -> int:  # noqa: ANN401
 def _texts(values: Sequence[object], ours: str, what: str) -> list[str]:
     try:
         return cells(values, flags=ours in ("correct", "decided"))
-    except ValueError:  # str() of an integer of more than 4,300 digits
+    except ValueError:  # an integer of more digits than Python prints (4,300)
         raise InputError(f"{what}: holds a number of too many digits") from None
 
 

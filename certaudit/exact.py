@@ -61,7 +61,7 @@ def parse_rational(text: str, what: str = "number") -> Fraction:
 
     Proof: `proofs/exact.md`.
     """
-    body = text.strip()
+    body = text.strip(" \t\r\n")
     shown = repr(body if len(body) <= 40 else body[:37] + "...")
     if match := _RATIONAL.fullmatch(body):
         sign, top, bottom = match.groups()

@@ -87,7 +87,7 @@ class Judged:
     NaN where nothing is proved, not even that the class wins the vote;
     `claimed` the claim, to nearest (for sums and curves that state their error); NaN where there
     is none. `excess` is an upper bound on how far the claim is above what is proved, 0 where it is
-    confirmed; `unit` the last printed place of the claim (0: not known).
+    confirmed, NaN where it is another thing that is wrong; `unit` the last printed place of the claim (0: not known).
     """
 
     verdict: NDArray[np.uint8]

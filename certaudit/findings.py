@@ -101,7 +101,8 @@ P_SATURATED = Kind(
     "p is printed as 1",
     "No finite evidence proves p = 1. In float64 every p within 2^-54 of 1 prints as 1.0, so the "
     "number stands for the interval [1 - 2^-54, 1]; it is taken as 1 - 2^-54, never as an infinite "
-    "radius. Printed with more decimals it stands for more: 1.000 is taken as 0.9995. Write log_error, an upper bound on ln(1 - p), instead.",
+    "radius. Printed with more decimals it stands for more: 1.000 is taken as 0.9995. Write "
+    "log_error, an upper bound on ln(1 - p), instead.",
 )
 COUNT_IMPOSSIBLE = Kind(
     "CA105",
@@ -308,7 +309,8 @@ P_UPPER_UNDERSTATED = Kind(
     "p-upper-understated",
     "the upper bound on the vote share is below what the evidence proves",
     "p_upper has to be an upper bound. Rounding to nearest, or float errors, made it smaller than "
-    "the Clopper-Pearson bound of the votes; or it is below p_lower, and the row contradicts itself.",
+    "the Clopper-Pearson bound of the votes; or it is below p_lower, and the row contradicts "
+    "itself.",
 )
 VOTE_NOT_WON = Kind(
     "CA134",

@@ -84,10 +84,10 @@ class Judged:
 
     `verdict`, `cause`, `reason` hold codes; `findings` bits of `certaudit.findings.BITS`. `proved`
     is the largest radius (or bound) that the evidence is known to prove, rounded down to float64,
-    NaN where nothing is proved, not even that the class wins the vote;
-    `claimed` the claim, to nearest (for sums and curves that state their error); NaN where there
-    is none. `excess` is an upper bound on how far the claim is above what is proved, 0 where it is
-    confirmed, NaN where it is another thing that is wrong; `unit` the last printed place of the claim (0: not known).
+    NaN where nothing is proved, not even that the class wins the vote; `claimed` the claim, to
+    nearest (for sums and curves), NaN where there is none. `excess` is an upper bound on how far
+    the claim is above what is proved, 0 where it is confirmed, NaN where it is another thing that
+    is wrong; `unit` the last printed place of the claim (0: not known).
     """
 
     verdict: NDArray[np.uint8]

@@ -765,7 +765,7 @@ class _Bench:
         self.judge.claim_reach(int(inside.max(initial=0)))
 
     def _constant(self) -> Mask:
-        """Rows whose vote reads no labels: the claim is that none of them changes it."""
+        """Rows whose vote is said to read no labels: the claim is that none of them changes it."""
         texts = self.columns.get("constant")
         if texts is None:
             return np.zeros(self.rows, np.bool_)
@@ -773,18 +773,13 @@ class _Bench:
         constant = np.array([word in ("1", "1.0", "true") for word in words], np.bool_)
         known = constant | np.array([word in ("", "0", "0.0", "false") for word in words], np.bool_)
         self.rule(~known, Verdict.MALFORMED, Reason.UNREADABLE)
-        labels = self.judge.training_labels
         rows = constant & self.claims & (self.radius >= 0)
-        if labels is None:
-            self.rule(rows, Verdict.INCONCLUSIVE, Reason.NOT_DECIDED_HERE)
-            return constant
-        most = min(labels, _FAR - 2)
-        self.result.proved[rows] = round_down(Fraction(most))
-        inside = self.radius <= most
-        self.rule(rows & inside, Verdict.CONFIRMED, Reason.PROVED)
-        self.find(rows & (self.radius < most), "CA117")
-        self.find(rows & ~inside, "CA130")
-        self.rule(rows & ~inside, Verdict.UNSUPPORTED, Reason.IMPOSSIBLE)
+        # Only alpha shows that: a row that says so is no evidence for it.
+        self.rule(rows, Verdict.INCONCLUSIVE, Reason.NOT_DECIDED_HERE)
+        if self.judge.training_labels is not None:
+            beyond = rows & (self.radius > min(self.judge.training_labels, _FAR - 2))
+            self.find(beyond, "CA130")
+            self.rule(beyond, Verdict.UNSUPPORTED, Reason.IMPOSSIBLE)
         return constant
 
     def _integers(self, name: str) -> tuple[Integers, Mask]:

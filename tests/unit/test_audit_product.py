@@ -731,7 +731,8 @@ def test_more_training_labels_than_are_counted():
 def test_constant_votes():
     cells = {"radius": "10", "constant": "1", "log_error": "", "p_lower": "1"}
     judge = ProductJudge(label_flip("0.1"), training_labels=10)
-    assert verdict_of(judge, **cells) is Verdict.CONFIRMED
+    # That a vote is constant follows from alpha; that a row says so proves nothing.
+    assert verdict_of(judge, **cells) is Verdict.INCONCLUSIVE
     assert verdict_of(judge, **(cells | {"radius": "11"})) is Verdict.UNSUPPORTED
     assert verdict_of(judge, **(cells | {"constant": "perhaps"})) is Verdict.MALFORMED
     assert verdict_of(judge, **(cells | {"constant": "0"})) is Verdict.CONFIRMED  # by p

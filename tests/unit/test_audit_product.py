@@ -507,9 +507,6 @@ def test_numbers_beside_votes_that_cannot_be_used_prove_nothing():
         verdict, _, _, _, proved = only(judge, **cells, **numbers)
         assert verdict is Verdict.INCONCLUSIVE
         assert math.isnan(proved)
-    judge = ProductJudge(label_flip("0.1"), training_labels=10)
-    cells = {"radius": "1", "constant": "1", "count": "5", "samples": "9"}
-    assert verdict_of(judge, **cells) is Verdict.CONFIRMED
 
 
 # -- p_upper, and what is wrong besides the radius -------------------------------------------------

@@ -177,7 +177,9 @@ def audit_sources(
             report.broken.append(item)
         else:
             readable.append(item)
-    curves = {_stem(s.name) for s in readable if s.kind == "curve"}
+    logs = Counter(_stem(source.name) for source in readable if source.kind != "curve")
+    # A curve of which several logs could be the log has none.
+    curves = {_stem(s.name) for s in readable if s.kind == "curve" and logs[_stem(s.name)] == 1}
     reached: dict[str, Reached] = {}
     readable.sort(key=lambda source: source.kind == "curve")
     for done, source in enumerate(readable):

@@ -149,7 +149,7 @@ class _Curve:
             judged.put(row, Verdict.REFUTED, Reason.BEYOND_EVERY_OUTCOME, Cause.BEYOND_EVIDENCE)
             judged.findings[row] |= np.uint64(BITS[BEYOND_EVERY_OUTCOME.code])
         elif self.known is not None:
-            claimed, proved = (count(float(radius)) for count in self.known)
+            claimed, proved = (count(round_up(radius)) for count in self.known)
             if not low <= Fraction(claimed, self.rows) <= high:
                 self.differs += 1
                 judged.findings[row] |= np.uint64(BITS[CURVE_ABOVE_LOG.code])

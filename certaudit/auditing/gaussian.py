@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from certaudit.auditing.printed import Format, parse_printed
+from certaudit.auditing.printed import Format, own_place, parse_printed
 from certaudit.auditing.verdict import Cause, Judged, Reason, Verdict
 from certaudit.claims import Chunk
 from certaudit.errors import InputError, Undecided
@@ -45,7 +45,16 @@ from certaudit.noise import Gaussian
 from certaudit.rigorous.balls import from_ball, to_ball, working_precision
 from certaudit.rigorous.radius import certified, gaussian_radius
 
-__all__ = ["KEY_COLUMNS", "GaussianJudge", "Key", "Outcome", "Scale", "Setting", "gaussian_judge"]
+__all__ = [
+    "KEY_COLUMNS",
+    "GaussianJudge",
+    "Key",
+    "Outcome",
+    "Scale",
+    "Setting",
+    "gaussian_judge",
+    "share_of_log_error",
+]
 
 KEY_COLUMNS = ("radius", "p_lower", "p_upper", "count", "samples", "log_error")
 """The columns of the fields of a Key."""
@@ -490,7 +499,7 @@ class GaussianJudge:
 
     def _log_error_outcome(self, text: str, found: Quantiles, counts: _Counts) -> Outcome:
         """Judge a bound on ln(1 - p), taken as it is written, by the counts behind the row."""
-        low, high = _share_of_log_error(text)
+        low, high = share_of_log_error(text)
         if high <= 0 or found.proves(counts.least, high):
             return Outcome(Verdict.CONFIRMED, Reason.PROVED)
         bits = _bit(LOG_ERROR_OVERSTATED)
@@ -522,7 +531,9 @@ class GaussianJudge:
         bits = 0 if radius else _bit(RADIUS_ZERO)
         if key.p_lower and _share(key.p_lower) == 1:
             bits |= _bit(P_SATURATED)
-        if key.p_lower and key.log_error and _share(key.p_lower) > high:
+        share = _share(key.p_lower) if key.p_lower else Fraction(0)
+        share = _least_of_one(key.p_lower) if share == 1 else share
+        if key.log_error and share > high:
             # log_error is the working quantity; p_lower claims more than it says.
             return Outcome(
                 Verdict.UNSUPPORTED, Reason.CONTRADICTS_ITSELF, Cause.BEYOND_EVIDENCE,
@@ -554,13 +565,10 @@ class GaussianJudge:
     def _evidence(self, key: Key) -> tuple[Fraction, Fraction]:
         """Return rationals between which the proven share lies that a row without votes states."""
         if key.log_error:
-            return _share_of_log_error(key.log_error)
+            return share_of_log_error(key.log_error)
         share = _share(key.p_lower)
         if share == 1:
-            # Of a p that is printed with three decimals 1.000 is no more than 0.9995.
-            places = len(key.p_lower.partition(".")[2])
-            rounded = Fraction(1, 2 * 10**places) if places > 1 else Fraction(0)
-            return min(1 - rounded, _SATURATED), _SATURATED
+            return _least_of_one(key.p_lower), _SATURATED
         if self.setting.p_is_exact:
             return share, share
         return self._share_interval("p_lower", key.p_lower)
@@ -709,7 +717,7 @@ def _share(text: str) -> Fraction:
     return value
 
 
-def _share_of_log_error(text: str) -> tuple[Fraction, Fraction]:
+def share_of_log_error(text: str) -> tuple[Fraction, Fraction]:
     """Return rationals around 1 - e^x for a printed x.
 
     Raises InputError where x is no number, Undecided where it is below about -40,000.
@@ -725,6 +733,12 @@ def _share_of_log_error(text: str) -> tuple[Fraction, Fraction]:
     with working_precision(bits):
         error = from_ball(to_ball(value).exp())
     return 1 - error.upper, 1 - error.lower
+
+
+def _least_of_one(text: str) -> Fraction:
+    """Return the least share that prints as a 1: of three decimals 0.9995, of a float 1 - 2^-54."""
+    place = own_place(text)
+    return min(1 - place / 2, _SATURATED) if place < Fraction(1, 10) else _SATURATED
 
 
 def _whole(text: str) -> int:

@@ -20,6 +20,7 @@ from certaudit.auditing.gaussian import (
     Scale,
     Setting,
     gaussian_judge,
+    share_of_log_error,
 )
 from certaudit.auditing.parameters import Candidates, Parameters, explaining
 from certaudit.auditing.printed import Format, FormatSurvey, parse_printed
@@ -28,8 +29,9 @@ from certaudit.auditing.rows import RowChecks, abstaining, correct_rows
 from certaudit.auditing.verdict import CAUSES, VERDICTS, Cause, Judged, Reason, Verdict
 from certaudit.auditing.votes import Votes, class_counts, read_votes, same_samples
 from certaudit.claims import Chunk, Source, Stated
-from certaudit.errors import InputError
+from certaudit.errors import InputError, Undecided
 from certaudit.exact import format_rational
+from certaudit.fast.quantiles import quantiles
 from certaudit.findings import (
     BITS,
     CATALOGUE,
@@ -37,6 +39,7 @@ from certaudit.findings import (
     FAILURE_PROB_NOT_STATED,
     HEADER_ONLY,
     NOT_IDENTIFIABLE,
+    PAIRWISE_FOR_PLURALITY,
     PARAMETERS_CONTRADICTED,
     PARAMETERS_UNEXPLAINED,
     RADIUS_ZERO,
@@ -45,6 +48,7 @@ from certaudit.findings import (
     Kind,
 )
 from certaudit.noise import ProductNoise, discrete, label_flip
+from certaudit.rigorous.confidence import MAX_SAMPLES
 
 __all__ = ["FileFinding", "FileReport", "Options", "Rows", "Sink", "audit_source"]
 
@@ -189,8 +193,8 @@ class _Survey:
         for name in ("radius", "p_lower", "p_upper", "log_error"):
             if name in chunk.columns:
                 texts = chunk.columns[name]
-                if name == "radius" and silent.any():
-                    # What an abstention prints says nothing of how radii are printed.
+                if silent.any() and not silent.all():
+                    # What an abstention prints says nothing of how claims are printed.
                     texts = [texts[row] for row in np.flatnonzero(~silent)]
                 self.formats.setdefault(name, FormatSurvey()).add(texts)
         for key in _keys(chunk):
@@ -237,7 +241,9 @@ class _Audit:
         self.contradiction: dict[str, object] | None = None
         self.impossible = 0
         self._check_stated()
-        self.same_samples = self.word("selection") == "same" or same_samples(source)
+        self.same_samples = self.word("selection") == "same" or same_samples(
+            source, self.whole("samples")
+        )
         first = next(iter(source.chunks()), None)
         self._classes = 0 if first is None else len(class_counts(first))
         self._has_votes = first is not None and ("count" in first.columns or self._classes > 0)
@@ -273,6 +279,8 @@ class _Audit:
         norm = self.source.stated.get("norm")
         if norm is not None and norm.value != self.word("norm"):
             raise InputError(f"{name}: norm: the file says {norm.value}")
+        if self.noise in _PRODUCT and self.word("norm") == "linf":
+            raise InputError(f"{name}: norm: {self.noise} noise has numbers of changes, no norm")
         if "dimension" in self.stated and self.word("norm") != "linf":
             raise InputError(f"{name}: dimension: only linf radii depend on it (norm linf)")
 
@@ -285,10 +293,19 @@ class _Audit:
             judged.findings[rows] |= np.uint64(BITS[COUNT_IMPOSSIBLE.code])
             judged.proved[rows] = judged.excess[rows] = np.nan
             unreadable |= votes.unreadable
-            if "failure_prob" not in self.report.parameters:
-                rows = votes.given & ~votes.impossible
-                judged.put(rows, Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE)
-                judged.proved[rows] = judged.excess[rows] = np.nan
+            known = "failure_prob" in self.report.parameters
+            rows = votes.given & ~votes.impossible & ~(votes.usable & known)
+            judged.put(rows, Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE)
+            judged.proved[rows] = judged.excess[rows] = np.nan
+            rows = votes.contradictory & judged.is_(Verdict.CONFIRMED)
+            judged.put(rows, Verdict.INCONCLUSIVE, Reason.CONTRADICTS_ITSELF)
+            judged.proved[rows] = judged.excess[rows] = np.nan
+        self._hold_against_sampling(chunk, judged, votes)
+        if self._is_pairwise:
+            rows = judged.is_(Verdict.CONFIRMED)
+            judged.put(rows, Verdict.INCONCLUSIVE, Reason.NOT_DECIDED_HERE)
+            judged.findings[rows] |= np.uint64(BITS[PAIRWISE_FOR_PLURALITY.code])
+            judged.proved[rows] = np.nan
         if self.same_samples and not self._same_is_decided:
             rows = judged.is_(Verdict.CONFIRMED) | judged.is_(Verdict.INCONCLUSIVE)
             judged.put(rows, Verdict.INCONCLUSIVE, Reason.SAME_SAMPLES)
@@ -302,6 +319,45 @@ class _Audit:
         wrong = ~judged.is_(Verdict.CONFIRMED)
         # An excess of nothing is none: something else is wrong with the row.
         judged.excess[wrong & ~(judged.excess > 0)] = np.nan
+
+    @property
+    def _is_pairwise(self) -> bool:
+        """Whether bounds on pairs are claimed for the vote of all classes, and nothing covers it.
+
+        For label flips the judge knows when it is covered.
+        """
+        if self.word("bound") != "pairwise" or self.word("vote") == "pairwise":
+            return False
+        return self.noise != "label-flip" and self.whole("classes") != 2
+
+    def _hold_against_sampling(self, chunk: Chunk, judged: Judged, votes: Votes | None) -> None:
+        """Hold bounds without votes against the samples they are from, and against p_upper."""
+        texts = {name: chunk.columns.get(name) for name in ("p_lower", "p_upper", "log_error")}
+        if not any(texts.values()):
+            return
+        level = self.number("failure_prob")
+        level = None if level is None else level / ((self.whole("sides") or 1) * self._choices())
+        sizes = chunk.columns.get("samples")
+        stated = self.whole("samples") if self.noise in _PRODUCT else None
+        if texts["p_upper"] is None and sizes is None and stated is None:
+            return
+        known: dict[tuple[str, ...], Reason | None] = {}
+        for row in np.flatnonzero(judged.is_(Verdict.CONFIRMED)).tolist():
+            if votes is not None and votes.given[row]:
+                continue
+            size = (sizes[row] if sizes is not None else "") or str(stated or "")
+            key = (size, *(column[row] if column else "" for column in texts.values()))
+            if key not in known:
+                if len(known) > _DIFFERENT:
+                    known.clear()
+                known[key] = _beyond_sampling(key, level)
+            if known[key] is None:
+                continue
+            reason = known[key]
+            assert reason is not None  # noqa: S101  (just asked)
+            refuted = reason is Reason.BEYOND_EVERY_OUTCOME
+            judged.put(row, Verdict.REFUTED if refuted else Verdict.INCONCLUSIVE, reason)
+            judged.proved[row] = judged.excess[row] = np.nan
 
     @property
     def noise(self) -> str | None:
@@ -332,7 +388,7 @@ class _Audit:
             failure_prob=None if chance is None else chance / self._choices(),
             sides=self.whole("sides") or 1,
             vote=self.word("vote"),
-            pairwise_bound=self.word("bound") == "pairwise" and self.word("vote") == "plurality",
+            pairwise_bound=self.word("bound") == "pairwise",
         )
 
     def _product_noise(self, noise: str | None) -> ProductNoise:
@@ -405,6 +461,8 @@ class _Audit:
         keys = sorted(survey.keys, key=_size, reverse=True)
         without = stated.samples is None and stated.failure_prob is None
         exact = base.p_is_exact or "log_error" in survey.columns
+        if "count" in survey.columns:
+            return stated  # votes of an unknown number prove nothing, and do not tell it
         sampled = not (exact and without) and "samples" not in survey.columns
         if not keys or not sampled:
             return stated
@@ -546,6 +604,39 @@ def _size(key: Key) -> float:
     except InputError:
         return -1.0
     return math.inf if value is None else float(min(value, Fraction(10**9)))
+
+
+def _beyond_sampling(key: tuple[str, ...], level: Fraction | None) -> Reason | None:
+    """Return why a bound of a row without votes is none, None where nothing speaks against it.
+
+    The key: samples, p_lower, p_upper, log_error, as texts.
+    """
+    size, lower, upper, log_error = key
+    try:
+        return _why_beyond(size, lower, upper, log_error, level)
+    except (InputError, Undecided):
+        return Reason.LIMIT
+
+
+def _why_beyond(
+    size: str, lower: str, upper: str, log_error: str, level: Fraction | None
+) -> Reason | None:
+    least = Fraction(0)
+    if log_error:
+        least = share_of_log_error(log_error)[0]
+    elif lower:
+        least = min(parse_printed(lower) or Fraction(0), 1 - Fraction(1, 1 << 54))
+    if upper and least > (parse_printed(upper) or Fraction(0)):
+        return Reason.CONTRADICTS_ITSELF
+    if not size or least <= 0:
+        return None
+    samples = parse_printed(size)
+    if samples is None or samples.denominator != 1 or not 1 <= samples <= MAX_SAMPLES:
+        return Reason.NO_EVIDENCE
+    if level is None:
+        return Reason.NO_EVIDENCE  # sampled, and nobody says how often it is false
+    most = quantiles(int(samples), level)
+    return None if most.proves(most.samples, least) else Reason.BEYOND_EVERY_OUTCOME
 
 
 def _spell(parameters: Parameters) -> str:

@@ -12,7 +12,7 @@ from itertools import islice
 from certaudit.errors import InputError
 from certaudit.exact import MAX_DIGITS, json_down, json_up, parse_rational
 
-__all__ = ["NOISE", "Format", "FormatSurvey", "parse_printed"]
+__all__ = ["NOISE", "Format", "FormatSurvey", "own_place", "parse_printed"]
 
 NOISE = Fraction(1, 1 << 33)
 """What the float64 arithmetic behind a printed number may have been off by, relative to it.
@@ -84,7 +84,7 @@ class Format:
         """
         unit = self.unit(value)
         if self.kind == "decimals":
-            unit = max(unit, _own_place(text))
+            unit = max(unit, own_place(text))
         noise = NOISE * max(abs(value), size) or _ZERO
         if self.kind == "significant" and self.digits in _FLOAT32_DIGITS:
             noise += abs(value) / (1 << 24)  # float32 in full looks so
@@ -117,7 +117,7 @@ class Format:
         return f"{text[:-places]}.{text[-places:]}" if places else text
 
 
-def _own_place(text: str) -> Fraction:
+def own_place(text: str) -> Fraction:
     """Return the last place that a printed decimal itself shows."""
     found = _DECIMAL.fullmatch(text)
     if not found:

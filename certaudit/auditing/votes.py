@@ -16,8 +16,8 @@ __all__ = ["Votes", "class_counts", "read_votes", "same_samples"]
 _WHOLE = re.compile(r"([+-]?)([0-9]{1,18})(?:\.0*)?")
 _DIGITS = frozenset("0123456789")
 _COLUMNS = ("count", "samples", "runner_up", "selection_count", "selection_samples")
-_NEARLY = 10
-"""One row in so many may differ, and the columns are still the same."""
+_NEARLY = 9
+"""For one row that differs so many may not, and the columns are still the same."""
 
 
 @dataclass(slots=True)
@@ -26,7 +26,12 @@ class Votes:
 
     unreadable: NDArray[np.bool_]
     impossible: NDArray[np.bool_]
+    contradictory: NDArray[np.bool_]
+    """Another class has more votes, in these samples or in those that chose the class."""
     given: NDArray[np.bool_]
+    """Rows with votes for their class."""
+    usable: NDArray[np.bool_]
+    """Those of which the number of all votes is known."""
 
 
 def class_counts(chunk: Chunk) -> list[str]:
@@ -44,10 +49,10 @@ def read_votes(chunk: Chunk, stated: int | None) -> Votes | None:
     and samples that are not the stated ones. None where there are no votes.
     """
     names = class_counts(chunk)
-    if not names and "count" not in chunk.columns:
+    if not names and not {"count", "runner_up"} & chunk.columns.keys():
         return None
     rows = len(chunk.lines)
-    found = Votes(*(np.zeros(rows, np.bool_) for _ in range(3)))
+    found = _nothing(chunk)
     numbers = {name: _integers(chunk, name, found) for name in (*_COLUMNS, *names)}
     count, has_count = numbers["count"]
     samples, has_samples = numbers["samples"]
@@ -76,7 +81,14 @@ def read_votes(chunk: Chunk, stated: int | None) -> Votes | None:
     found.impossible |= has_count & has_samples & ((count > samples) | (samples < 1))
     found.impossible |= has_count & has_others & has_samples & (count + others > samples)
     found.impossible |= has_selected & has_choosing & (selected > choosing)
-    found.given = has_count
+    # Where one class has more than half of the votes no other one wins.
+    found.contradictory = has_others & has_samples & ~has_count & (2 * others > samples)
+    # The class that was chosen had as many votes as any other: a part of them at least.
+    few = (selected == 0) | (len(names) * selected < choosing) if names else selected == 0
+    found.contradictory |= has_selected & has_choosing & few
+    found.given, found.usable = has_count, has_count & has_samples
+    if not has_count.any():
+        return found
     _write(chunk, "count", count, has_count)
     if has_samples.any():
         _write(chunk, "samples", samples, has_samples)
@@ -86,29 +98,30 @@ def read_votes(chunk: Chunk, stated: int | None) -> Votes | None:
     return found
 
 
-def same_samples(source: Source) -> bool:
+def same_samples(source: Source, stated: int | None) -> bool:
     """Return whether the votes that chose each class are the votes that bound it.
 
     So it is where a file has counts for each class and no prediction; and so it looks where the
-    votes of both columns are equal in nearly every row. Unanimous votes show nothing.
+    votes of both are equal in nine of ten rows. Unanimous votes show nothing.
     """
     equal = different = 0
     for chunk in source.chunks():
         if class_counts(chunk) and "prediction" not in chunk.columns:
             return True
-        if not {"count", "selection_count"} <= chunk.columns.keys():
+        if "selection_count" not in chunk.columns or read_votes(chunk, stated) is None:
             return False
-        nothing = Votes(*(np.zeros(len(chunk.lines), np.bool_) for _ in range(3)))
-        (count, has_count), (samples, has_samples), _, *selection = (
-            _integers(chunk, name, nothing) for name in _COLUMNS
-        )
-        (chosen, has_chosen), (choosing, has_choosing) = selection
+        nothing = _nothing(chunk)
+        count, has_count = _integers(chunk, "count", nothing)
+        samples, has_samples = _integers(chunk, "samples", nothing)
+        chosen, has_chosen = _integers(chunk, "selection_count", nothing)
         informative = has_count & has_chosen & ~(has_samples & (count == samples))
-        same = count == chosen
-        same &= ~(has_samples & has_choosing) | (samples == choosing)
-        equal += int((informative & same).sum())
-        different += int((informative & ~same).sum())
-    return equal > 1 and different * _NEARLY <= equal
+        equal += int((informative & (count == chosen)).sum())
+        different += int((informative & (count != chosen)).sum())
+    return equal > 0 and equal >= _NEARLY * different
+
+
+def _nothing(chunk: Chunk) -> Votes:
+    return Votes(*(np.zeros(len(chunk.lines), np.bool_) for _ in range(5)))
 
 
 def _integers(chunk: Chunk, name: str, found: Votes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

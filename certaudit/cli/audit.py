@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from certaudit.auditing.log import FileFinding, Options, Rows
     from certaudit.auditor import Report
+    from certaudit.claims import Source
+    from certaudit.io.claims import Broken, Skipped
 
 __all__ = ["audit", "headline"]
 
@@ -136,6 +139,7 @@ def audit(
         raise click.UsageError("-o needs --format json or sarif")
     if fix is not None and (len(paths) != 1 or not paths[0].is_file()):
         raise click.UsageError("--fix: give one file")
+    _check_output(output, paths, fix)
     reading: dict[str, Any] = {"columns": _column_map(columns), "profile": profile}
     if fix is not None:
         from certaudit.auditor import fix_log
@@ -170,7 +174,9 @@ def _decide(
     from certaudit.io.claims import sources
     from certaudit.io.files import whole_file
 
-    found = chain.from_iterable(sources(path, **reading) for path in paths)
+    found = chain.from_iterable(
+        _named(path, sources(path, **reading), among=len(paths)) for path in paths
+    )
     small: Counter[str] = Counter()
     takers: list[Callable[[Rows], None]] = []
     if limit is not None:
@@ -186,6 +192,33 @@ def _decide(
         if writer is not None:
             writer.finish(report)
     return report, small
+
+
+def _named(
+    path: Path, found: Iterator[Source | Skipped | Broken], *, among: int
+) -> Iterator[Source | Skipped | Broken]:
+    """Put the folder before names in it where several paths are audited: they may be the same."""
+    for item in found:
+        beside = among > 1 and path.is_dir()
+        yield replace(item, name=f"{path.as_posix()}/{item.name}") if beside else item
+
+
+def _check_output(output: Path | None, paths: tuple[Path, ...], fix: Path | None) -> None:
+    """Refuse to write the report over what is audited, or over what --fix writes."""
+    if output is None:
+        return
+    taken = [path for path in paths if not path.is_dir()]
+    for file in (*paths, *([fix] if fix else [])):
+        taken += [file, file.with_name(file.name + ".manifest.json")]
+    if output.resolve() in {path.resolve() for path in taken}:
+        raise click.UsageError(f"-o {output}: is what is audited, or belongs to it")
+    inside = any(
+        path.is_dir() and output.resolve().is_relative_to(path.resolve()) for path in paths
+    )
+    if inside and output.exists():
+        head = output.read_bytes()[:200] if output.is_file() else b""
+        if not head.startswith((b'{"claims": [', b'{\n "$schema"')):
+            raise click.UsageError(f"-o {output}: is in a folder that is audited, and no report")
 
 
 def _column_map(columns: tuple[str, ...]) -> dict[str, str] | None:

@@ -6,6 +6,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import certaudit
@@ -329,3 +330,139 @@ def test_absurd_numbers_take_no_time_worth_mentioning(radius):
     rows = "".join(f"{n},1,{radius}\n" for n in range(20))
     report = audit("index,prediction,radius\n" + rows, samples=1000, **G)
     assert "confirmed" not in verdicts(report)
+
+
+# ------------------------------------------------------------------------- a second attack
+
+
+def test_votes_of_an_unknown_number_prove_nothing():
+    head = "index,prediction,radius,p_lower,count,samples\n"
+    assert verdicts(audit(head + "0,1,0.9,0.999,10,\n1,1,0.9,0.97,990,1000\n", **G)) == [
+        "inconclusive", "confirmed",
+    ]  # fmt: skip
+    report = audit("index,prediction,radius,count\n0,1,0.5,99\n", sigma="0.5")
+    assert verdicts(report) == ["inconclusive"]
+    assert report.files[0].inferred == []
+
+
+def test_a_curve_is_held_against_its_own_log(capsys):
+    row = "{},1,{},0.5,990,1000\n"
+    head = "index,label,prediction,radius,count,samples\n"
+    half = head + "".join(row.format(n, 1 + n % 2) for n in range(10))
+    whole = head + "".join(row.format(n, 1) for n in range(10))
+    for folder, text in (("A", half), ("B", whole)):
+        Path(folder).mkdir()
+        Path(folder, "log.csv").write_text(text)
+    Path("A/log_acc.csv").write_text("radius,accuracy\n0.25,1.0\n")
+    stated = ("--sigma", "0.5", "--failure-prob", "0.001")
+    assert exit_code("A", *stated) == 1
+    assert exit_code("A", "B", *stated) == 1
+    capsys.readouterr()
+    exit_code("A", "B", *stated, "--format", "json")
+    found = json.loads(capsys.readouterr().out)
+    assert {file["file"] for file in found["files"]} == {"A/log.csv", "A/log_acc.csv", "B/log.csv"}
+    # Of two logs that could be its own a curve has none.
+    Path("A/log.txt").write_text(whole)
+    assert exit_code("A", *stated) == 3
+    capsys.readouterr()
+
+
+def test_class_counts_that_chose_the_class_do_not_bound_it():
+    head = "index,prediction,radius,count:0,count:1,selection_count,selection_samples\n"
+    same = "".join(f"{n},0,0.5,{900 + n},{100 - n},{900 + n},1000\n" for n in range(20))
+    assert "CA116" in codes(audit(head + same, **G))
+    counts = np.array([[550, 450], [450, 550]])
+    np.savez("votes.npz", counts=counts, selection_counts=counts)
+    report = certaudit.audit("votes.npz", failure_prob="0.001", samples=1000)
+    assert set(verdicts(report)) == {"unsupported"}
+    one = "index,prediction,radius,count,samples,selection_count,selection_samples\n"
+    assert verdicts(audit(one + "0,1,0.5,900,1000,900,1000\n", **G)) == ["inconclusive"]
+    assert verdicts(audit(one + "0,1,0.5,900,1000,900,2000\n", **G)) == ["inconclusive"]
+    # A class that the choosing votes did not choose.
+    assert verdicts(audit(one + "0,1,0.5,990,1000,0,100\n", **G)) == ["inconclusive"]
+    assert verdicts(audit(head + "0,0,0.5,900,100,40,100\n", **G)) == ["inconclusive"]
+    assert verdicts(audit(head + "0,0,0.5,900,100,60,100\n", **G)) == ["confirmed"]
+
+
+def test_bounds_on_pairs_are_none_on_the_vote_of_all():
+    pairs = {"bound": "pairwise", "classes": 3}
+    head = "index,prediction,radius,p_lower\n"
+    for vote, verdict in (("plurality", "inconclusive"), ("pairwise", "confirmed")):
+        report = audit(
+            head + "0,1,0.3,0.95\n", sigma="0.5", guarantee="gaussian", vote=vote, **pairs
+        )
+        assert verdicts(report) == [verdict]
+        flips = {"q": "0.1", "guarantee": "kl", "vote": vote, **pairs}
+        assert verdicts(audit("index,prediction,radius,log_error\n0,1,1,-5\n", **flips)) == [
+            verdict
+        ]
+    assert verdicts(audit(head + "0,1,0.3,0.95\n", sigma="0.5", guarantee="gaussian", **pairs)) == [
+        "inconclusive"
+    ]
+
+
+def test_a_sampled_bound_is_not_above_what_all_votes_prove():
+    head = "index,prediction,radius,{},samples\n0,1,2,{},100\n"
+    stated = {"q": "0.1", "failure_prob": "0.001"}
+    for name, value in (("p_lower", "0.9999999"), ("log_error", "-50")):
+        assert verdicts(audit(head.format(name, value), **stated)) == ["refuted"]
+        # Nobody says how often it is false.
+        assert verdicts(audit(head.format(name, value), q="0.1")) == ["inconclusive"]
+        assert verdicts(audit(head.format(name, value), sigma="0.9")) == ["inconclusive"]
+
+
+def test_columns_that_contradict_the_claim_are_looked_at():
+    head = "index,prediction,radius,log_error,p_upper\n0,1,5,-50,0.10\n"
+    assert verdicts(audit(head, q="0.1")) == ["inconclusive"]
+    head = "index,prediction,radius,p_lower,runner_up,samples\n0,1,0.5,0.99,900,1000\n"
+    assert verdicts(audit(head, sigma="0.5", guarantee="gaussian")) == ["inconclusive"]
+    with pytest.raises(InputError, match="norm"):
+        audit("index,prediction,linf_radius,log_error\n0,1,3,-50\n", q="0.1")
+
+
+def test_what_abstentions_print_does_not_say_how_claims_do():
+    head = "index,prediction,radius,p_lower\n0,1,1.163,0.99\n"
+    silent = "".join(f"{n},-1,0.0,0.3{n:016d}\n" for n in range(1, 30))
+    assert verdicts(audit(head + silent, sigma="0.5"))[0] != "confirmed"
+
+
+@pytest.mark.parametrize(("text", "verdict"), [
+    ("1.0", "confirmed"), ("1", "confirmed"),
+    ("1.000", "inconclusive"), ("1.000e0", "inconclusive"),
+])  # fmt: skip
+def test_one_is_as_close_to_one_as_it_is_printed(text, verdict):
+    head = "index,prediction,radius,p_lower\n"
+    report = audit(head + f"0,1,2.0,{text}\n", sigma="0.5", guarantee="gaussian")
+    assert verdicts(report) == [verdict]
+
+
+def test_rows_in_captured_output_are_not_dropped():
+    line = "j: {}\t1\t1\t{}\t1\tx\n"
+    text = "boot\nj: idx\tlabel\tpredict\tradius\tcorrect\ttime\nj: pA: 0.99\n"
+    text += line.format("0", "0.9") + line.format("1.0", "90") + line.format("+4", "90")
+    text += "j: pA: 0.99\nj: restart\n" + line.format("5", "0.9")
+    report = audit(text, "stdout.txt", sigma="0.5", guarantee="gaussian")
+    assert sorted(verdicts(report)) == ["confirmed", "inconclusive", "malformed", "malformed"]
+    beginning = text.partition("\n")[2]
+    assert len(audit(beginning, "stdout.txt", sigma="0.5", guarantee="gaussian").claims) == 4
+
+
+def test_a_log_error_beside_a_one_is_no_contradiction():
+    head = "index,prediction,radius,log_error,p_lower\n0,1,1,-50,1.0\n"
+    assert verdicts(audit(head, sigma="0.5", guarantee="gaussian")) == ["confirmed"]
+
+
+def test_a_report_does_not_replace_what_it_is_about(capsys):
+    text = "index,prediction,radius,log_error\n0,1,1,-50\n"
+    for name in ("a.csv", "b.csv", "b.csv.manifest.json"):
+        Path("a.csv").write_text(text)
+        options = ("--q", "0.1", "--format", "json", "-o", name, "--fix", "b.csv")
+        assert exit_code("a.csv", *options) == 2
+        assert Path("a.csv").read_text() == text
+    Path("logs").mkdir()
+    Path("logs/a.csv").write_text(text)
+    assert exit_code("logs", "--q", "0.1", "--format", "json", "-o", "logs/a.csv") == 2
+    for _ in range(2):
+        assert exit_code("logs", "--q", "0.1", "--format", "json", "-o", "logs/out.json") == 0
+    assert Path("logs/a.csv").read_text() == text
+    capsys.readouterr()

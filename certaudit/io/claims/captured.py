@@ -67,12 +67,15 @@ class _Log:
                     began, share = True, ""
                 elif began and (match := _PA.search(line)):
                     share = match[1]
+                    continue
                 elif began and _is_row(fields):
                     if len(fields) == len(self.header):
                         rows.add(number, [*fields, share] if self.with_share else fields)
                     else:
                         rows.short(block, number, len(fields), len(self.header))
-                    share = ""
+                elif began and len(fields) == len(self.header):
+                    rows.bad(number, "as many fields as a row, and no index")
+                share = ""  # it is of the next line, or of none
             yield from _shares_if_any(rows.flush())
         yield from _shares_if_any(rows.flush(last=True))
 

@@ -61,6 +61,9 @@ def recognise(place: Place, columns: Mapping[str, str]) -> list[Reading]:
     return found
 
 
+_PREFIXED = re.compile(r"[^\t]*[ :]idx\tlabel\t")
+
+
 def by_content(place: Place, head: bytes, columns: Mapping[str, str]) -> list[Reading]:
     """Return what a file is that begins so; its name counts, too."""
     if head.startswith(_ZIP):
@@ -77,6 +80,9 @@ def by_content(place: Place, head: bytes, columns: Mapping[str, str]) -> list[Re
         raise Foreign(_TABLE)
     if PARAMETER_LINE.fullmatch(text):
         return [probability_log(place, lines)]
+    prefixed = _PREFIXED.match(lines[first]) is not None
+    if prefixed and (reading := captured(place, head, columns)) is not None:
+        return [reading]
     if (reading := table(place, first + 1, lines[first], columns)) is not None:
         return [reading]
     if _is_binary(head):

@@ -312,7 +312,7 @@ class _Audit:
             judged.proved[:] = np.nan
         for name in ("radius", "prediction"):
             texts = chunk.columns.get(name)
-            if texts is not None:
+            if texts is not None and not _BLANK.isdisjoint(texts):
                 blank = np.fromiter((text in _BLANK for text in texts), np.bool_, len(texts))
                 unreadable |= blank & ~abstaining(chunk) if name == "radius" else blank
         judged.put(unreadable, Verdict.MALFORMED, Reason.UNREADABLE)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from certaudit.errors import InputError
 
-__all__ = ["KEYS", "MAX_BYTES", "RawDataSet", "read_data_set"]
+__all__ = ["KEYS", "MAX_BYTES", "UNREADABLE", "RawDataSet", "read_data_set"]
 
 KEYS = ("X_train", "y_train", "X_test", "y_test")
 MAX_BYTES = 1 << 34
@@ -28,7 +28,7 @@ MAX_BYTES = 1 << 34
 
 _EVERY = 5
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_UNREADABLE = (
+UNREADABLE = (
     ValueError,
     OSError,
     EOFError,
@@ -45,6 +45,7 @@ _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+"""What NumPy and the modules below it raise for archives that are none, or broken."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             sizes = {info.filename: info.file_size for info in members}
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InputError(f"{path}: not a readable .npz file ({_why(error)})") from None
     if len(sizes) < len(members):
         raise InputError(f"{path}: two members have the same name")
@@ -126,7 +127,7 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
                 np.load(path, allow_pickle=False) as archive,
             ):
                 arrays[key] = np.asarray(archive[key])
-        except (*_UNREADABLE, MemoryError) as error:
+        except (*UNREADABLE, MemoryError) as error:
             raise InputError(f"{path}: {key} cannot be read ({_why(error)})") from None
         if arrays[key].dtype.hasobject:
             raise InputError(f"{path}: {key} is an object array")

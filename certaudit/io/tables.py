@@ -17,6 +17,7 @@ from typing import IO, Any
 from certaudit import __version__
 from certaudit.errors import InputError
 from certaudit.exact import parse_rational
+from certaudit.io.claims.strict_json import no_constant, once
 from certaudit.io.files import locked, whole_file, write_bytes
 from certaudit.noise import ProductNoise, discrete, label_flip
 from certaudit.rigorous.threshold import MAX_RADIUS
@@ -377,8 +378,8 @@ def _json_records(
             text,
             parse_float=str,
             parse_int=str,
-            parse_constant=_no_constant,
-            object_pairs_hook=_once,
+            parse_constant=no_constant,
+            object_pairs_hook=once,
         )
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from None
@@ -399,17 +400,6 @@ def _json_records(
             cells[2] = "-inf"
         records.append((place, cells))
     return list(COLUMNS), records, _noise(model, path)
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
-    return found
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is not a number of JSON")
 
 
 def _parquet_records(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import struct
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,28 +31,13 @@ from certaudit.io.claims.manifest import PLAIN_KEYS, stated_as
 from certaudit.io.claims.names import from_name
 from certaudit.io.claims.rows import Rows
 from certaudit.io.claims.values import cells, checked
+from certaudit.io.datasets import UNREADABLE
 
 __all__ = ["MAX_ARCHIVE", "archive"]
 
 MAX_ARCHIVE = 1 << 32
 """Most bytes, uncompressed, of the arrays of an .npz file."""
-_UNREADABLE = (
-    ValueError,
-    EOFError,
-    KeyError,
-    IndexError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    SyntaxError,
-    TokenError,
-    NotImplementedError,
-    RuntimeError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-    MemoryError,
-)
+_UNREADABLE = (*UNREADABLE, MemoryError)
 
 
 class _Array(NamedTuple):

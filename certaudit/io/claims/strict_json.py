@@ -9,7 +9,15 @@ from certaudit.errors import InputError
 from certaudit.io.claims.blocks import Block
 from certaudit.io.claims.common import Malformed, Record, Span, bare, named, text_of, why
 
-__all__ = ["json_file", "json_object", "objects_at_once", "parse_json", "value_spans"]
+__all__ = [
+    "json_file",
+    "json_object",
+    "no_constant",
+    "objects_at_once",
+    "once",
+    "parse_json",
+    "value_spans",
+]
 
 _MAX_DEPTH = 8
 
@@ -29,27 +37,29 @@ def parse_json(data: bytes | str, what: str) -> object:
     """Return what JSON says; a key that is there twice is refused."""
     try:
         text = data if isinstance(data, str) else data.decode("utf-8-sig")
-        content: object = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        content: object = json.loads(text, object_pairs_hook=once, parse_constant=no_constant)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{what}: not JSON ({why(error)})") from None
     return {} if content is None else content
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object of JSON; a key that is there twice is refused with a ValueError."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key is there twice")
     return found
 
 
-def _no_constant(name: str) -> object:
+def no_constant(name: str) -> object:
+    """Refuse NaN and Infinity, which Python reads, with a ValueError."""
     raise ValueError(f"{name} is not a number of JSON")
 
 
 _DECODER = json.JSONDecoder(
-    parse_float=str, parse_int=str, parse_constant=_no_constant, object_pairs_hook=_once
+    parse_float=str, parse_int=str, parse_constant=no_constant, object_pairs_hook=once
 )
-_QUICK = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_constant)
+_QUICK = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=no_constant)
 
 
 def json_object(line: str) -> Record:

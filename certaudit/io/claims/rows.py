@@ -142,6 +142,10 @@ class Rows:
         return [flags.get(text, text) for text in column]
 
 
+_NEGATIVE = re.compile(r"(?:\n-[0-9]+(?:\.[0-9]+)?)*+", re.ASCII)
+"""A column of plain negative numbers, told at once."""
+
+
 def is_formula(field: str) -> bool:
     """Return whether a field that starts with =, @, + or - would run in a spreadsheet."""
     if field[0] in "=@" or not field.isascii():  # float() takes the digits of all scripts
@@ -158,7 +162,7 @@ def formulas(column: list[str]) -> bool:
     joined = "\n" + "\n".join(column)
     if "\n=" in joined or "\n@" in joined:
         return True
-    if "\n-" in joined or "\n+" in joined:
+    if ("\n-" in joined or "\n+" in joined) and not _NEGATIVE.fullmatch(joined):
         try:
             for field in set(column):
                 if field[:1] in {"-", "+"}:

@@ -7,7 +7,7 @@ exactly; what every one of them proves is what the claim is held against.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -208,6 +208,7 @@ class GaussianJudge:
         self._known: list[Outcome] = []
         self._table: Judged | None = None
         self._radii: dict[str, _Printed] = {}
+        self._explained: dict[Key, bool] = {}
         self._intervals: dict[tuple[str, str], tuple[Fraction, Fraction]] = {}
 
     # Rows ------------------------------------------------------------------------------------
@@ -631,6 +632,16 @@ class GaussianJudge:
         return bound <= 0 or (bound < 1 and found.proves(count, bound))
 
     # Parameters ------------------------------------------------------------------------------
+
+    def explain(self, keys: Sequence[Key]) -> list[bool]:
+        """Return `explains` of many rows at once; the answers are kept, files repeat them."""
+        new = [key for key in keys if key not in self._explained]
+        if len(self._explained) + len(new) > _MOST:
+            self._explained.clear()
+            new = list(keys)
+        self.prepare(new, only_least=True)
+        self._explained.update((key, self.explains(key)) for key in new)
+        return [self._explained[key] for key in keys]
 
     def explains(self, key: Key) -> bool:
         """Return whether some count gives numbers that print as those of a row.

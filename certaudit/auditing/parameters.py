@@ -185,8 +185,7 @@ def _explains(judge: GaussianJudge, keys: Sequence[Key], spare: int) -> bool:
     start, size = 0, 1
     while start < len(keys):
         block = keys[start : start + size]
-        judge.prepare(block, only_least=True)
-        spare -= sum(not judge.explains(key) for key in block)
+        spare -= judge.explain(block).count(False)
         if spare < 0:
             return False
         start += size

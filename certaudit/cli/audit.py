@@ -69,7 +69,13 @@ def _parameters(function: F) -> F:
 @_parameters
 @click.option("--try-samples", multiple=True, type=int, metavar="N", help="Infer: try N too.")
 @click.option("--try-failure-prob", multiple=True, metavar="A", help="Infer: try A too.")
-@click.option("--profile", default="auto", show_default=True, help="What kind of files these are.")
+@click.option(
+    "--profile",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="cohen, gaussian, label-flip or discrete: the noise of files that do not say it.",
+)
 @click.option(
     "--column",
     "columns",

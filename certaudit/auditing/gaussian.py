@@ -53,6 +53,7 @@ __all__ = [
     "Scale",
     "Setting",
     "gaussian_judge",
+    "least_of_one",
     "share_of_log_error",
 ]
 
@@ -533,7 +534,7 @@ class GaussianJudge:
         if key.p_lower and _share(key.p_lower) == 1:
             bits |= _bit(P_SATURATED)
         share = _share(key.p_lower) if key.p_lower else Fraction(0)
-        share = _least_of_one(key.p_lower) if share == 1 else share
+        share = least_of_one(key.p_lower) if share == 1 else share
         if key.log_error and share > high:
             # log_error is the working quantity; p_lower claims more than it says.
             return Outcome(
@@ -569,7 +570,7 @@ class GaussianJudge:
             return share_of_log_error(key.log_error)
         share = _share(key.p_lower)
         if share == 1:
-            return _least_of_one(key.p_lower), _SATURATED
+            return least_of_one(key.p_lower), _SATURATED
         if self.setting.p_is_exact:
             return share, share
         return self._share_interval("p_lower", key.p_lower)
@@ -746,7 +747,7 @@ def share_of_log_error(text: str) -> tuple[Fraction, Fraction]:
     return 1 - error.upper, 1 - error.lower
 
 
-def _least_of_one(text: str) -> Fraction:
+def least_of_one(text: str) -> Fraction:
     """Return the least share that prints as a 1: of three decimals 0.9995, of a float 1 - 2^-54."""
     place = own_place(text)
     return min(1 - place / 2, _SATURATED) if place < Fraction(1, 10) else _SATURATED

@@ -20,6 +20,7 @@ from certaudit.auditing.gaussian import (
     Scale,
     Setting,
     gaussian_judge,
+    least_of_one,
     share_of_log_error,
 )
 from certaudit.auditing.parameters import Candidates, Parameters, explaining
@@ -56,7 +57,7 @@ _TELLING = 100
 """Rows with the largest radii that other parameters are held against."""
 _PRODUCT = ("label-flip", "discrete")
 _DIFFERENT = 200_000
-"""Different rows that the parameters are inferred from."""
+"""Different rows that the parameters are inferred from; no more groups of rows are taken then."""
 _GAUSSIAN_GRID = np.arange(0, 65) / 4.0
 _WHOLE_GRID = np.array(
     sorted({0, *(d * 10**k for k in range(6) for d in (1, 2, 5))}), dtype=np.float64
@@ -180,14 +181,10 @@ class _Survey:
     """What a first reading of a file shows."""
 
     formats: dict[str, FormatSurvey] = field(default_factory=dict)
-    keys: dict[Key, int] = field(default_factory=dict)
+    keys: set[Key] = field(default_factory=set)
     columns: set[str] = field(default_factory=set)
-    rows: int = 0
-    cut: bool = False
 
     def take(self, chunk: Chunk) -> None:
-        rows = len(chunk.lines)
-        self.rows += rows
         self.columns.update(chunk.columns)
         silent = abstaining(chunk)
         for name in ("radius", "p_lower", "p_upper", "log_error"):
@@ -197,11 +194,8 @@ class _Survey:
                     # What an abstention prints says nothing of how claims are printed.
                     texts = [texts[row] for row in np.flatnonzero(~silent)]
                 self.formats.setdefault(name, FormatSurvey()).add(texts)
-        for key in _keys(chunk):
-            if len(self.keys) >= _DIFFERENT:
-                self.cut = True
-                break
-            self.keys.setdefault(key, 0)
+        if len(self.keys) < _DIFFERENT:
+            self.keys |= _keys(chunk)
 
 
 def audit_source(source: Source, options: Options, sink: Sink | None = None) -> FileReport:
@@ -288,13 +282,15 @@ class _Audit:
         """Settle what is no matter of a noise model: what cannot be read, or cannot be."""
         unreadable = np.zeros(len(chunk.lines), np.bool_)
         if votes is not None:
-            rows = votes.impossible
+            rows = votes.impossible & ~judged.is_(Verdict.MALFORMED)
             judged.put(rows, Verdict.UNSUPPORTED, Reason.IMPOSSIBLE, Cause.BEYOND_EVIDENCE)
             judged.findings[rows] |= np.uint64(BITS[COUNT_IMPOSSIBLE.code])
             judged.proved[rows] = judged.excess[rows] = np.nan
             unreadable |= votes.unreadable
             known = "failure_prob" in self.report.parameters
-            rows = votes.given & ~votes.impossible & ~(votes.usable & known)
+            # What is refused already stays refused.
+            rows = judged.is_(Verdict.CONFIRMED) | judged.is_(Verdict.INCONCLUSIVE)
+            rows &= votes.given & ~(votes.usable & known)
             judged.put(rows, Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE)
             judged.proved[rows] = judged.excess[rows] = np.nan
             rows = votes.contradictory & judged.is_(Verdict.CONFIRMED)
@@ -351,10 +347,9 @@ class _Audit:
                 if len(known) > _DIFFERENT:
                     known.clear()
                 known[key] = _beyond_sampling(key, level)
-            if known[key] is None:
-                continue
             reason = known[key]
-            assert reason is not None  # noqa: S101  (just asked)
+            if reason is None:
+                continue
             refuted = reason is Reason.BEYOND_EVERY_OUTCOME
             judged.put(row, Verdict.REFUTED if refuted else Verdict.INCONCLUSIVE, reason)
             judged.proved[row] = judged.excess[row] = np.nan
@@ -458,7 +453,7 @@ class _Audit:
 
     def _explained(self, survey: _Survey, base: Setting, stated: Parameters) -> Parameters:
         """Return the stated parameters, what is missing in them inferred from the rows."""
-        keys = sorted(survey.keys, key=_size, reverse=True)
+        keys = sorted(survey.keys, key=lambda key: (_size(key), key), reverse=True)
         without = stated.samples is None and stated.failure_prob is None
         exact = base.p_is_exact or "log_error" in survey.columns
         if "count" in survey.columns:
@@ -625,7 +620,8 @@ def _why_beyond(
     if log_error:
         least = share_of_log_error(log_error)[0]
     elif lower:
-        least = min(parse_printed(lower) or Fraction(0), 1 - Fraction(1, 1 << 54))
+        least = parse_printed(lower) or Fraction(0)
+        least = least_of_one(lower) if least == 1 else least
     if upper and least > (parse_printed(upper) or Fraction(0)):
         return Reason.CONTRADICTS_ITSELF
     if not size or least <= 0:

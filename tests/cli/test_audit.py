@@ -266,9 +266,9 @@ def test_a_curve_is_held_against_its_log(radii, invoke):
     write(higher, "logs/sigma_0.25_acc")
     _, found = report(invoke, "logs", *PARAMETERS)
     claims = [claim for claim in found["claims"] if claim["file"] == "sigma_0.25_acc"]
-    if higher[3] != curve[3]:
-        assert claims[3]["verdict"] == "unsupported"
-        assert "CA127" in claims[3]["findings"]
+    assert higher[3] != curve[3]
+    assert claims[3]["verdict"] == "unsupported"
+    assert "CA127" in claims[3]["findings"]
     rising = ["0.00\t0.50000", "0.10\t0.60000", "5.00\t0.10000"]
     write(rising, "alone_sigma_0.25_acc")
     _, found = report(invoke, "alone_sigma_0.25_acc", *PARAMETERS)

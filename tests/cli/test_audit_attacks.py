@@ -466,3 +466,23 @@ def test_a_report_does_not_replace_what_it_is_about(capsys):
         assert exit_code("logs", "--q", "0.1", "--format", "json", "-o", "logs/out.json") == 0
     assert Path("logs/a.csv").read_text() == text
     capsys.readouterr()
+
+
+def test_what_is_refused_stays_refused_without_a_failure_probability():
+    head = "index,prediction,radius,p_lower,count,samples\n"
+    rows = (
+        "0,1,x,0.97,990,1000\n1,1,inf,0.97,990,1000\n2,1,1,0.999,990,1000\n3,1,x,0.97,1001,1000\n"
+    )
+    assert verdicts(audit(head + rows, q="0.1")) == [
+        "malformed", "refuted", "unsupported", "malformed",
+    ]  # fmt: skip
+    assert verdicts(audit(head + rows, sigma="0.5"))[:2] == ["malformed", "refuted"]
+
+
+def test_p_that_was_rounded_to_one_is_held_against_its_samples_as_it_was_printed():
+    head = "index,prediction,radius,p_lower,samples\n"
+    stated = {"q": "0.1", "failure_prob": "0.001"}
+    # All of 100,000 votes prove 0.99993: more than the 0.9995 that prints as 1.000, less than 1.0.
+    assert verdicts(audit(head + "0,1,1,1.000,100000\n", **stated)) == ["confirmed"]
+    assert verdicts(audit(head + "0,1,1,1.0,100000\n", **stated)) == ["refuted"]
+    assert verdicts(audit(head + "0,1,1,1.000,100\n", **stated)) == ["refuted"]

@@ -21,7 +21,6 @@ from certaudit.findings import Kind
 __all__ = [
     "COLUMNS",
     "INTEGERS",
-    "KINDS",
     "PARAMETERS",
     "WORDS",
     "Chunk",
@@ -34,9 +33,6 @@ __all__ = [
 
 Value: TypeAlias = "Fraction | int | str"
 """An exact number, or a word."""
-
-KINDS = ("radii", "shares", "votes", "curve")
-"""What a file holds: claims with a radius, bounds on vote shares, counts, or an accuracy curve."""
 
 COLUMNS = (
     "index",  # of the test point
@@ -163,7 +159,9 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file of claims. `chunks()` reads it from its beginning, as often as it is called.
+    """A file of claims. `kind` is "radii", "shares" (bounds on vote shares), "votes" or "curve".
+
+    `chunks()` reads it from its beginning, as often as it is called.
 
     `stated` has entries of PARAMETERS that the file itself, its name or its path says. A reader
     raises InputError, naming the file, where it cannot be read at all.

@@ -1,6 +1,7 @@
 """The errors that certaudit raises on purpose.
 
-One small tree: bad input, and a question that a stated limit left open.
+One small tree: bad input, evidence that is not to be trusted, and a question that a stated limit
+left open.
 A claim that turns out to be false is a result, never an exception.
 """
 
@@ -13,6 +14,10 @@ class CertauditError(Exception):
 
 class InputError(CertauditError, ValueError):
     """Input that cannot be read or lies outside its domain; the text names the place."""
+
+
+class Untrusted(CertauditError):  # noqa: N818  (the word of exit code 4)
+    """A signature, digest or Merkle check failed; the text says which one and of what."""
 
 
 class Undecided(CertauditError):  # noqa: N818  (the word of the three-valued answers)

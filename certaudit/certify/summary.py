@@ -14,10 +14,13 @@ from certaudit.exact import format_rational
 __all__ = ["assumptions", "run_summary", "versions"]
 
 
-def run_summary(run: LabelFlipRun, *, source: str, split: str) -> dict[str, object]:
+def run_summary(
+    run: LabelFlipRun, *, source: str, split: str, label_column: str | None = None
+) -> dict[str, object]:
     """Return run.json as plain JSON values.
 
-    `source` names the data, `split` says in words how rows became training and test rows.
+    `source` names the data, `label_column` the labels of a CSV; `split` says in words how rows
+    became training and test rows.
     """
     total = len(run.certificates)
     counts = {name: run.certified_counts(name) for name in run.guarantees}
@@ -34,6 +37,7 @@ def run_summary(run: LabelFlipRun, *, source: str, split: str) -> dict[str, obje
         "scale": run.features.scale.as_json(),
         "assumptions": assumptions(run, split),
         "source": source,
+        "label_column": label_column,
         "positive": run.data.positive,
         "training_points": len(run.data.y_train),
         "feature_columns": run.features.columns,

@@ -125,6 +125,6 @@ def certify_to_folder(
             jobs=jobs,
             progress=report,
         )
-    summary = run_summary(run, source=data.name, split=split)
+    summary = run_summary(run, source=data.name, split=split, label_column=label_column)
     write_run(output, summary, (c.as_json() for c in run.certificates))
     return run

@@ -1,0 +1,1 @@
+"""Signed records: the canonical form of a run's certificates, one signature over all of them."""

@@ -1,0 +1,564 @@
+"""The documents of docs/records.md as closed types: what is decoded into them is well-formed.
+
+Every rule that needs no mathematics is checked here, within a document when it is decoded and
+between documents by Series. Whether a record is true is not asked: that is the checker's task.
+Rules are kept on construction too, so that nothing ill-formed can be signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+from itertools import pairwise
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from certaudit.errors import InputError
+from certaudit.exact import Enclosure, format_rational, parse_rational
+from certaudit.records.canonical import check_plain, encode
+
+__all__ = [
+    "BUNDLE_TYPE",
+    "INCLUSION_TYPE",
+    "MAX_BUNDLE",
+    "MAX_LINE",
+    "MAX_PROOF",
+    "MAX_RECORDS",
+    "PAYLOAD_TYPE",
+    "PREDICATE_TYPE",
+    "RECORD_TYPE",
+    "STATEMENT_TYPE",
+    "Array",
+    "Bundle",
+    "Envelope",
+    "InclusionProof",
+    "Predicate",
+    "Radius",
+    "Record",
+    "Run",
+    "Series",
+    "Statement",
+    "Subject",
+    "Tree",
+    "json_schema",
+    "run_digest",
+    "subjects",
+]
+
+RECORD_TYPE: Final = "urn:certaudit:record:label-flip:v1"
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE: Final = "urn:certaudit:certificates:label-flip:v1"
+PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+BUNDLE_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
+INCLUSION_TYPE: Final = "urn:certaudit:inclusion:v1"
+
+MAX_LINE = 64 << 10
+MAX_BUNDLE = 16 << 20
+MAX_PROOF = MAX_BUNDLE + 2 * MAX_LINE
+MAX_RECORDS = 10_000_000
+
+# `$` alone would let a newline follow.
+_END = r"$(?!\n)"
+Count: TypeAlias = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,14})" + _END)]
+Mantissa: TypeAlias = Annotated[str, Meta(pattern=r"^(0|-?[1-9][0-9]{0,3998})" + _END)]
+Exponent: TypeAlias = Annotated[str, Meta(pattern=r"^(0|-?[1-9][0-9]{0,6})" + _END)]
+Binary64: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^-?0x(1\.[0-9a-f]{13}p[+-](0|[1-9][0-9]{0,3})|0\.[0-9a-f]{13}p-1022|0\.0p\+0)"
+        + _END
+    ),
+]
+Rational: TypeAlias = Annotated[
+    str,
+    Meta(pattern=r"^(-?[0-9]+(/[0-9]+|e-?[0-9]+)?|-?0x[0-9a-f]+(\.[0-9a-f]+)?p[+-]?[0-9]+)" + _END),
+]
+Digest: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + _END)]
+Label: TypeAlias = Literal["0", "1"]
+Ball: TypeAlias = tuple[Mantissa, Exponent, Mantissa, Exponent]
+
+
+class Closed(Struct, frozen=True, forbid_unknown_fields=True):
+    """A type whose members are these and no others."""
+
+
+def _check_binary64(texts: Iterable[str]) -> None:
+    for text in texts:
+        try:
+            same = float.fromhex(text).hex() == text
+        except (OverflowError, ValueError):
+            same = False
+        if not same:
+            raise InputError(f"{text[:40]!r} is not a binary64 as float.hex spells it")
+
+
+# ------------------------------------------------------------------------------ the run
+
+
+class NoiseModel(Closed, frozen=True):
+    """The noise of the labels."""
+
+    name: Literal["label-flip"]
+    q: Rational
+    classes: Literal["2"]
+
+    def __post_init__(self) -> None:
+        q = parse_rational(self.q, "q")
+        if format_rational(q) != self.q:
+            raise InputError(f"q: {self.q[:40]!r} is not in lowest terms")
+        if not 0 < 2 * q < 1:
+            raise InputError("q: must lie strictly between 0 and 1/2")
+
+
+class Ridge(Closed, frozen=True):
+    """The ridge: a binary64 where one holds it, else a rational."""
+
+    rule: Literal["auto", "paper", "given"]
+    value: Rational
+
+    def __post_init__(self) -> None:
+        value = parse_rational(self.value, "ridge")
+        if value < 0:
+            raise InputError("ridge: must not be negative")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = float("inf")
+        if self.value != (number.hex() if value == number else format_rational(value)):
+            raise InputError(f"ridge: {self.value[:40]!r} is not spelled as the format says")
+
+
+class Scale(Closed, frozen=True):
+    """How columns were scaled: binary64 for each column kept, raw numbers of those left out."""
+
+    rule: Literal["standard", "none"]
+    mean: tuple[Binary64, ...]
+    deviation: tuple[Binary64, ...]
+    dropped: tuple[Count, ...]
+
+    def __post_init__(self) -> None:
+        _check_binary64(self.mean)
+        _check_binary64(self.deviation)
+        numbers = [int(text) for text in self.dropped]
+        if any(low >= high for low, high in pairwise(numbers)):
+            raise InputError("scale: the columns dropped do not rise")
+
+
+class Assumption(Closed, frozen=True):
+    """Something taken as fixed, and whether it is known to read no label."""
+
+    what: str
+    value: str
+    label_free: Literal["checked", "declared", "unknown", "violated"]
+
+
+class Array(Closed, frozen=True):
+    """What identifies an array of the data."""
+
+    sha256: Digest
+    dtype: str
+    shape: Annotated[tuple[Count, ...], Meta(min_length=1, max_length=2)]
+
+
+class Data(
+    Closed,
+    frozen=True,
+    rename={"x_train": "X_train", "x_test": "X_test"},
+):
+    """The four arrays of the data."""
+
+    x_train: Array
+    y_train: Array
+    x_test: Array
+    y_test: Array
+
+
+class Versions(Closed, frozen=True, rename={"python_flint": "python-flint"}):
+    """What computed the run."""
+
+    certaudit: str
+    python: str
+    numpy: str
+    python_flint: str
+    flint: str
+
+
+class Accuracy(Closed, frozen=True):
+    """Accuracies on the certified points, each a binary64."""
+
+    clean: Binary64
+    decided: Binary64
+    unsmoothed: Binary64
+    constant_0: Binary64
+    constant_1: Binary64
+
+    def __post_init__(self) -> None:
+        fields = (self.clean, self.decided, self.unsmoothed, self.constant_0, self.constant_1)
+        _check_binary64(fields)
+
+
+class Curve(Closed, frozen=True):
+    """Certified accuracy of one guarantee at the radii 0, 1, ..."""
+
+    correct: tuple[Count, ...]
+    of: Count
+    accuracy: tuple[Binary64, ...]
+
+    def __post_init__(self) -> None:
+        _check_binary64(self.accuracy)
+        if len(self.correct) != len(self.accuracy):
+            raise InputError("certified_accuracy: counts and shares differ in number")
+
+
+class Curves(Closed, frozen=True):
+    """Certified accuracy for each guarantee."""
+
+    kl: Curve
+    tight: Curve | UnsetType = UNSET
+
+
+class RunFinding(Closed, frozen=True):
+    """A finding about the run."""
+
+    code: str
+    name: str
+    message: str
+
+
+class Run(Closed, frozen=True):
+    """run.json with every number as text; cross-field rules that need no mathematics hold."""
+
+    certaudit: str
+    format: Literal["1"]
+    noise_model: NoiseModel
+    classifier: Literal["least squares"]
+    vote: Literal["majority"]
+    guarantee: tuple[Literal["kl", "tight"], ...]
+    engine: str
+    ridge: Ridge
+    intercept: bool
+    scale: Scale
+    assumptions: tuple[Assumption, ...]
+    source: str
+    label_column: str | None
+    positive: str | None
+    training_points: Count
+    feature_columns: Count
+    test_points: Count
+    certified_points: Count
+    data: Data
+    versions: Versions
+    accuracy: Accuracy
+    certified_accuracy: Curves
+    findings: tuple[RunFinding, ...]
+
+    def __post_init__(self) -> None:
+        if self.guarantee not in (("kl",), ("kl", "tight")):
+            raise InputError('guarantee: must be ["kl"] or ["kl", "tight"]')
+        if (self.certified_accuracy.tight is UNSET) != ("tight" not in self.guarantee):
+            raise InputError("certified_accuracy: its guarantees are not those of the run")
+        for curve in (self.certified_accuracy.kl, self.certified_accuracy.tight):
+            if isinstance(curve, Curve) and curve.of != self.certified_points:
+                raise InputError("certified_accuracy: of is not certified_points")
+        if not 0 < int(self.certified_points) <= int(self.test_points):
+            raise InputError("certified_points: must lie between 1 and test_points")
+        if int(self.certified_points) > MAX_RECORDS:
+            raise InputError(f"certified_points: more than {MAX_RECORDS}")
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        data, columns = self.data, self.data.x_train.shape[-1]
+        wanted = (
+            ("X_train", data.x_train, (self.training_points, columns)),
+            ("y_train", data.y_train, (self.training_points,)),
+            ("X_test", data.x_test, (self.test_points, columns)),
+            ("y_test", data.y_test, (self.test_points,)),
+        )
+        for name, array, shape in wanted:
+            if array.shape != shape:
+                raise InputError(f"data: the shape of {name} is not that of the run's points")
+        if int(self.feature_columns) + len(self.scale.dropped) != int(columns):
+            raise InputError("feature_columns: with those dropped it is not the columns of X_train")
+        kept = int(self.feature_columns) if self.scale.rule == "standard" else 0
+        if not len(self.scale.mean) == len(self.scale.deviation) == kept:
+            raise InputError("scale: not one mean and deviation for each column kept")
+
+
+def run_digest(run: Run) -> str:
+    """Return SHA-256 of the canonical JSON of a run, which each of its records names."""
+    return sha256(encode(run)).hexdigest()
+
+
+# -------------------------------------------------------------------------- the records
+
+
+class Radius(Closed, frozen=True):
+    """How many flips cannot change the vote, for each guarantee."""
+
+    kl: Count
+    tight: Count | UnsetType = UNSET
+
+
+class Record(Closed, frozen=True):
+    """One line of records.jsonl: a certificate of one test point."""
+
+    type: Literal["urn:certaudit:record:label-flip:v1"]
+    run: Digest
+    index: Count
+    label: Label
+    prediction: Label
+    decided: bool
+    constant: bool
+    t: Binary64 | None
+    log_error: Binary64 | Ball | None
+    p_lower: Binary64
+    radius: Radius
+    engine: str
+    annotations: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        t, log_error, radius = self.t, self.log_error, self.radius
+        if (t is None) != self.constant or (log_error is None) != self.constant:
+            raise InputError("t and log_error are null when, and only when, constant is true")
+        if isinstance(log_error, tuple):
+            Enclosure.from_wire(list(log_error))
+        elif t is not None and log_error is not None:
+            _check_binary64((t, log_error))
+        if isinstance(log_error, tuple) and t is not None:
+            _check_binary64((t,))
+        _check_binary64((self.p_lower,))
+        if not self.decided and (radius.kl != "0" or radius.tight not in ("0", UNSET)):
+            raise InputError("a radius is not 0 although nothing is decided")
+        if self.annotations:
+            check_plain(self.annotations, depth=1)
+
+
+class Series:
+    """What holds between a run and its records; they are added in their order.
+
+    `digest` is the run's. Raises InputError, naming `what` was added.
+    """
+
+    def __init__(self, run: Run, digest: str) -> None:
+        self.count = 0
+        self._digest, self._last = digest, -1
+        self._points, self._training = int(run.test_points), int(run.training_points)
+        self._expected, self._tight = int(run.certified_points), "tight" in run.guarantee
+
+    def add(self, record: Record, what: str) -> None:
+        """Check the next record."""
+        index, radius = int(record.index), record.radius
+        if record.run != self._digest:
+            raise InputError(f"{what}: is of another run ({record.run})")
+        if index >= self._points:
+            raise InputError(f"{what}: index {index} is beyond the run's {self._points} test rows")
+        if index <= self._last:
+            raise InputError(f"{what}: index {index} does not rise")
+        if (radius.tight is not UNSET) != self._tight:
+            raise InputError(f"{what}: its radii are not the guarantees of the run")
+        largest = int(radius.kl)
+        if isinstance(radius.tight, str):
+            largest = max(largest, int(radius.tight))
+        if largest > self._training:
+            raise InputError(f"{what}: a radius of {largest} is beyond the training set")
+        self.count, self._last = self.count + 1, index
+
+    def end(self, what: str) -> None:
+        """Check that there were as many records as the run certified."""
+        if self.count != self._expected:
+            raise InputError(
+                f"{what}: holds {self.count} records, the run certified {self._expected} points"
+            )
+
+
+# ------------------------------------------------------------------------ the statement
+
+
+class Sha256(Closed, frozen=True):
+    """A digest, by the name of its function."""
+
+    sha256: Digest
+
+
+class Subject(Closed, frozen=True):
+    """Something that the statement is about: its name and its digest."""
+
+    digest: Sha256
+    name: str
+
+
+class Tree(Closed, frozen=True):
+    """The Merkle tree over the lines of records.jsonl."""
+
+    algorithm: Literal["rfc6962-sha256"]
+    root: Digest
+    size: Count
+
+
+class Predicate(Closed, frozen=True):
+    """What is stated: the run, and the tree of its records."""
+
+    annotations: dict[str, Any]
+    run: Run
+    tree: Tree
+
+    def __post_init__(self) -> None:
+        check_plain(self.annotations, depth=2)
+        if self.tree.size != self.run.certified_points:
+            raise InputError("tree: its size is not the run's certified_points")
+
+
+class Statement(Closed, frozen=True, rename={"type_": "_type", "predicate_type": "predicateType"}):
+    """The payload: an in-toto Statement v1."""
+
+    type_: Literal["https://in-toto.io/Statement/v1"]
+    predicate: Predicate
+    predicate_type: Literal["urn:certaudit:certificates:label-flip:v1"]
+    subject: tuple[Subject, Subject, Subject, Subject, Subject]
+
+    def __post_init__(self) -> None:
+        if self.subject != subjects(self.subject[0].digest.sha256, self.predicate.run):
+            raise InputError(
+                "subject: is not records.jsonl, X_test, X_train, y_test and y_train with the "
+                "digests of the run's data"
+            )
+
+    @property
+    def records_sha256(self) -> str:
+        """The digest of records.jsonl, in hexadecimal."""
+        return self.subject[0].digest.sha256
+
+
+def subjects(records_sha256: str, run: Run) -> tuple[Subject, Subject, Subject, Subject, Subject]:
+    """Return what a statement about a run is about, in the order of the format."""
+    data = run.data
+    return (
+        Subject(Sha256(records_sha256), "records.jsonl"),
+        Subject(Sha256(data.x_test.sha256), "X_test"),
+        Subject(Sha256(data.x_train.sha256), "X_train"),
+        Subject(Sha256(data.y_test.sha256), "y_test"),
+        Subject(Sha256(data.y_train.sha256), "y_train"),
+    )
+
+
+# --------------------------------------------------------------------------- the bundle
+
+
+class Signature(Closed, frozen=True):
+    """The one signature."""
+
+    sig: bytes
+
+
+class Envelope(Closed, frozen=True, rename={"payload_type": "payloadType"}):
+    """A DSSE envelope with one signature."""
+
+    payload: bytes
+    payload_type: Literal["application/vnd.in-toto+json"]
+    signatures: tuple[Signature]
+
+
+class PublicKeyHint(Closed, frozen=True):
+    """SHA-256 of the public key (SubjectPublicKeyInfo, DER)."""
+
+    hint: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.hint) != 32:
+            raise InputError("hint: is not a SHA-256")
+
+
+class Stamp(Closed, frozen=True, rename={"signed_timestamp": "signedTimestamp"}):
+    """An RFC 3161 response (DER) over the signature."""
+
+    signed_timestamp: bytes
+
+
+class Stamps(Closed, frozen=True, rename={"rfc3161": "rfc3161Timestamps"}):
+    """The one time stamp."""
+
+    rfc3161: tuple[Stamp]
+
+
+class Material(
+    Closed,
+    frozen=True,
+    rename={
+        "public_key": "publicKey",
+        "timestamps": "timestampVerificationData",
+        "tlog_entries": "tlogEntries",
+    },
+):
+    """What a verifier needs besides the key: no transparency log, at most one time stamp."""
+
+    public_key: PublicKeyHint
+    tlog_entries: tuple[()]
+    timestamps: Stamps | UnsetType = UNSET
+
+
+class Bundle(
+    Closed,
+    frozen=True,
+    rename={
+        "envelope": "dsseEnvelope",
+        "media_type": "mediaType",
+        "material": "verificationMaterial",
+    },
+):
+    """bundle.json: a Sigstore bundle v0.3 with one signature by a key of one's own."""
+
+    envelope: Envelope
+    media_type: Literal["application/vnd.dev.sigstore.bundle.v0.3+json"]
+    material: Material
+
+    @property
+    def payload(self) -> bytes:
+        """The bytes of the statement, as they were signed."""
+        return self.envelope.payload
+
+    @property
+    def signature(self) -> bytes:
+        """The signature's bytes."""
+        return self.envelope.signatures[0].sig
+
+    @property
+    def hint(self) -> bytes:
+        """SHA-256 of the public key that it says it was signed with."""
+        return self.material.public_key.hint
+
+    @property
+    def timestamp(self) -> bytes | None:
+        """The RFC 3161 response (DER), if there is one."""
+        stamps = self.material.timestamps
+        return stamps.rfc3161[0].signed_timestamp if isinstance(stamps, Stamps) else None
+
+
+class InclusionProof(Closed, frozen=True):
+    """A record, and the proof that it is one of those that a bundle signs."""
+
+    bundle: Bundle
+    leaf: Count
+    path: Annotated[tuple[Digest, ...], Meta(max_length=64)]
+    record: Record
+    type: Literal["urn:certaudit:inclusion:v1"]
+
+    def __post_init__(self) -> None:
+        # One level deeper than in a line of its own.
+        check_plain(self.record.annotations, depth=2)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of all four documents: docs/schema/records.schema.json."""
+    kinds = (Record, Bundle, Statement, InclusionProof)
+    found, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Signed records",
+        "description": "A line of records.jsonl, bundle.json, its payload, and a proof of one "
+        "record (docs/records.md). What a schema cannot say is checked as well: canonical "
+        "spelling, and the rules between members.",
+        "oneOf": list(found),
+        "$defs": dict(sorted(parts.items())),
+    }

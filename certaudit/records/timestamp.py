@@ -1,0 +1,80 @@
+"""Time stamps of RFC 3161: read as far as to see which bytes were stamped, and no further."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from certaudit.errors import InputError
+
+__all__ = ["MAX_RESPONSE", "check_response"]
+
+MAX_RESPONSE = 1 << 20
+_SIGNED_DATA = bytes.fromhex("2a864886f70d010702")
+_TST_INFO = bytes.fromhex("2a864886f70d0109100104")
+_SHA256 = bytes.fromhex("608648016503040201")
+_INTEGER, _OCTETS, _OID, _SEQUENCE, _SET, _EXPLICIT = 0x02, 0x04, 0x06, 0x30, 0x31, 0xA0
+
+
+class _Der:
+    """The elements inside one DER element, taken one after the other."""
+
+    def __init__(self, data: bytes) -> None:
+        self.rest = data
+
+    def take(self, tag: int) -> bytes:
+        """Return the content of the next element, which has to have this tag."""
+        data = self.rest
+        if len(data) < 2 or data[0] != tag:
+            raise InputError("is not a DER time stamp response (RFC 3161)")
+        start, length = 2, data[1]
+        if length >= 0x80:
+            start += length & 0x7F
+            # Long forms have one to four bytes here, the first of them not 0.
+            if not 2 < start <= 6 or len(data) < start or data[2] == 0:
+                raise InputError("is not a DER time stamp response (RFC 3161)")
+            length = int.from_bytes(data[2:start], "big")
+            if length < 0x80:
+                raise InputError("is not a DER time stamp response (RFC 3161)")
+        if len(data) < start + length:
+            raise InputError("is not a DER time stamp response (RFC 3161): it ends too early")
+        self.rest = data[start + length :]
+        return data[start : start + length]
+
+    def enter(self, tag: int) -> _Der:
+        """Return the elements inside the next element."""
+        return _Der(self.take(tag))
+
+
+def check_response(response: bytes, signature: bytes) -> None:
+    """Check that a time stamp response (DER) grants a stamp over SHA-256 of a signature.
+
+    Who stamped it, and whether the stamp is genuine, is not checked.
+
+    Raises InputError for anything else, and says what it is.
+    """
+    if len(response) > MAX_RESPONSE:
+        raise InputError(f"is longer than {MAX_RESPONSE} bytes")
+    outer = _Der(response)
+    whole = outer.enter(_SEQUENCE)
+    if outer.rest:
+        raise InputError("holds bytes after the time stamp response")
+    status = whole.enter(_SEQUENCE).take(_INTEGER)
+    if status not in (b"\x00", b"\x01"):
+        raise InputError("is a refusal of the time stamp authority, not a stamp")
+    content = whole.enter(_SEQUENCE)
+    if content.take(_OID) != _SIGNED_DATA:
+        raise InputError("holds no signed data")
+    signed = content.enter(_EXPLICIT).enter(_SEQUENCE)
+    signed.take(_INTEGER)
+    signed.take(_SET)
+    stamped = signed.enter(_SEQUENCE)
+    if stamped.take(_OID) != _TST_INFO:
+        raise InputError("holds signed data that are no time stamp")
+    info = _Der(stamped.enter(_EXPLICIT).take(_OCTETS)).enter(_SEQUENCE)
+    info.take(_INTEGER)
+    info.take(_OID)
+    imprint = info.enter(_SEQUENCE)
+    if imprint.enter(_SEQUENCE).take(_OID) != _SHA256:
+        raise InputError("stamps a digest other than SHA-256; ask with openssl ts -query -sha256")
+    if imprint.take(_OCTETS) != sha256(signature).digest():
+        raise InputError("stamps other bytes than this signature")

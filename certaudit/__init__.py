@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from certaudit.errors import CertauditError, InputError, Undecided
+from certaudit.errors import CertauditError, InputError, Undecided, Untrusted
 
 # Not lazily: the name would be the module's, once anything had imported that.
 from certaudit.exact import exact
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from certaudit.rigorous.confidence import lower_bound
     from certaudit.rigorous.radius import certified, radius
     from certaudit.rigorous.threshold import threshold
+    from certaudit.verifier import verify
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ __all__ = [
     "CertauditError",
     "InputError",
     "Undecided",
+    "Untrusted",
     "__version__",
     "audit",
     "certified",
@@ -41,6 +43,7 @@ __all__ = [
     "radius",
     "sparse",
     "threshold",
+    "verify",
 ]
 
 _HOME = {
@@ -55,6 +58,7 @@ _HOME = {
     "radius": "certaudit.rigorous.radius",
     "sparse": "certaudit.noise",
     "threshold": "certaudit.rigorous.threshold",
+    "verify": "certaudit.verifier",
 }
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import click
@@ -11,8 +14,11 @@ import click
 from certaudit.cli.audit import headline
 from certaudit.cli.certify import certify_to_folder
 from certaudit.cli.crosscheck import comparison_report
-from certaudit.cli.exit_codes import Exit
+from certaudit.cli.exit_codes import Exit, worst
 from certaudit.cli.output import run_report, say, show
+from certaudit.cli.pack import pack_run
+from certaudit.cli.sign import read_unsigned, write_signed
+from certaudit.cli.verify import verification_report
 
 __all__ = ["demo"]
 
@@ -31,9 +37,10 @@ _SAMPLE = (0, 1, 2)
     help="Folder for the results (default: ./certaudit-demo).",
 )
 def demo(output: Path | None) -> int:
-    """Certify the Wisconsin breast cancer data, cross-check three certificates, audit them all.
+    """Certify the Wisconsin breast cancer data, cross-check, audit, sign and verify it all.
 
-    Uses no network. Writes the data set and a run folder below DIR.
+    Uses no network. Writes the data set, a run folder, a key and evidence.zip below DIR,
+    and ends with the checker out of evidence.zip, which runs without certaudit.
     """
     from importlib.resources import files
 
@@ -46,7 +53,8 @@ def demo(output: Path | None) -> int:
     from certaudit.io.files import check_run_folder, write_bytes
 
     folder = output or _default_folder()
-    data, run_folder = folder / _DATA, folder / "run"
+    data, run_folder, key = folder / _DATA, folder / "run", folder / "demo-key.pem"
+    _remove_own_signature(run_folder, key)
     check_run_folder(run_folder)
     _make(folder)
     write_bytes(data, files("certaudit").joinpath("data", _DATA).read_bytes())
@@ -74,7 +82,71 @@ def demo(output: Path | None) -> int:
     say(f"wrote {data}, {run_folder}/run.json and {run_folder}/certificates.jsonl")
     refuted = any(c.contradictions for c in comparisons)
     doubtful = report.verdicts.keys() - {"confirmed", "abstained"}
-    return Exit.REFUTED if refuted or doubtful else Exit.CONFIRMED
+    code = _evidence(run_folder, data, key)
+    return worst([code, Exit.REFUTED if refuted or doubtful else Exit.CONFIRMED])
+
+
+def _evidence(run_folder: Path, data: Path, key: Path) -> Exit:
+    """Sign the run, verify it, pack it, and let the packed checker run by itself."""
+    from certaudit.records import bundle
+    from certaudit.records.keys import generate, load_private, public_path, save
+    from certaudit.verifier import verify
+
+    public, evidence = public_path(key), key.with_name("evidence.zip")
+    show("\nSigned with a key made for this demonstration, verified, packed:\n")
+    if not key.exists():
+        show(f"$ certaudit keygen -o {shlex.quote(str(key))} --no-passphrase")
+        save(generate("ecdsa-p256"), key, None)
+    shown = {
+        name: shlex.quote(str(path))
+        for name, path in {"run": run_folder, "key": key, "public": public, "data": data}.items()
+    }
+    show(f"$ certaudit sign {shown['run']} --key {shown['key']}")
+    unsigned = read_unsigned(run_folder)
+    signed = bundle.sign(unsigned.payload({}), load_private(key, bytes))
+    write_signed(run_folder, unsigned, signed)
+    show(f"$ certaudit verify {shown['run']} --key {shown['public']} --data {shown['data']}\n")
+    found = verify(run_folder, key=public, data=data)
+    show(*verification_report(found))
+    show(
+        f"\n$ certaudit pack {shown['run']} --key {shown['public']} -o {shlex.quote(str(evidence))}"
+    )
+    pack_run(run_folder, public, evidence)
+    with tempfile.TemporaryDirectory() as name:
+        with zipfile.ZipFile(evidence) as archive:
+            archive.extractall(name)
+        show("\nThe checker in it, in a Python without certaudit or any other package:\n")
+        show("$ python3 -I -S checker.py . --key key.pub.pem --data DATA | tail -1")
+        command = [sys.executable, "-I", "-S", "checker.py", ".", "--key", "key.pub.pem"]
+        done = subprocess.run(  # noqa: S603  (the interpreter that runs us, on a file of ours)
+            [*command, "--data", str(data.absolute())],
+            cwd=name,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    show(*done.stdout.splitlines()[-1:])
+    if done.stderr:
+        say(done.stderr.rstrip())
+    codes = {int(code) for code in Exit}
+    alone = Exit(done.returncode) if done.returncode in codes else Exit.INTERNAL
+    return worst([Exit(found.exit_code), alone])
+
+
+def _remove_own_signature(run_folder: Path, key: Path) -> None:
+    """Take back what an earlier demonstration signed with its own key, and nothing else."""
+    from certaudit.errors import CertauditError
+    from certaudit.records.bundle import BUNDLE, RECORDS
+    from certaudit.records.keys import load_public, public_path
+    from certaudit.records.store import load_bundle
+
+    try:
+        own = load_bundle(run_folder).hint == load_public(public_path(key)).hint
+    except CertauditError:
+        return
+    if own:
+        (run_folder / BUNDLE).unlink()
+        (run_folder / RECORDS).unlink(missing_ok=True)
 
 
 def _default_folder() -> Path:

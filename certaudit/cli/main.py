@@ -18,10 +18,16 @@ from certaudit.cli.demo import demo
 from certaudit.cli.exit_codes import Exit
 from certaudit.cli.explain import explain
 from certaudit.cli.figures import figures
+from certaudit.cli.keygen import keygen
 from certaudit.cli.output import discard, flush, prepare_streams, printable, say
+from certaudit.cli.pack import pack
+from certaudit.cli.prove import prove_inclusion
 from certaudit.cli.radius import radius
+from certaudit.cli.sign import sign
 from certaudit.cli.table import table
-from certaudit.errors import CertauditError, InputError, Undecided
+from certaudit.cli.timestamp import timestamp
+from certaudit.cli.verify import verify
+from certaudit.errors import CertauditError, InputError, Undecided, Untrusted
 
 __all__ = ["app", "main"]
 
@@ -34,11 +40,13 @@ def app() -> None:
     """Decide, in exact arithmetic, whether robustness certificates are true.
 
     Exit codes: 0 fine, 1 something refuted, 2 usage or unreadable input, 3 something left
-    open, 70 internal error, 130 interrupted.
+    open, 4 not trusted (a signature or digest is wrong), 70 internal error, 130
+    interrupted.
     """
 
 
-for command in (demo, certify, audit, radius, table, figures, crosscheck, explain):
+_SIGNED = (keygen, sign, verify, timestamp, prove_inclusion, pack)
+for command in (demo, certify, audit, radius, table, figures, crosscheck, explain, *_SIGNED):
     app.add_command(command)
 
 
@@ -83,6 +91,8 @@ def _ending(error: BaseException) -> tuple[str, Exit]:
             return error.format_message(), Exit.USAGE
         case InputError():
             return str(error), Exit.USAGE
+        case Untrusted():
+            return str(error), Exit.UNVERIFIED
         case Undecided():
             return str(error), Exit.INCONCLUSIVE
         case CertauditError():

@@ -51,6 +51,8 @@ def _check_run_folder(folder: Path) -> None:
         if not files.get(RUN):
             raise InputError(f"{folder}: exists and is not a run (no {RUN}); it is left alone")
         foreign = [name for name, is_file in files.items() if name not in _OURS or not is_file]
+        if "bundle.json" in foreign:
+            raise InputError(f"{folder}: is a signed run; it is left alone: move it away")
         if foreign:
             raise InputError(f"{folder}: holds {foreign[0]!r}, not of a run; it is left alone")
         if not _is_ours(folder / RUN):

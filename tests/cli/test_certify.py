@@ -25,8 +25,16 @@ KEYS = ("X_train", "y_train", "X_test", "y_test")
 LINE = {"index", "prediction", "label", "decided", "constant", "t", "log_error", "p_lower"}
 RUN = {
     *("certaudit", "format", "noise_model", "classifier", "vote", "guarantee", "engine"),
-    *("ridge", "intercept", "scale", "assumptions", "source", "positive", "training_points"),
-    *("feature_columns", "test_points", "certified_points", "data", "versions", "accuracy"),
+    *("ridge", "intercept", "scale", "assumptions", "source", "label_column", "positive"),
+    *(
+        "training_points",
+        "feature_columns",
+        "test_points",
+        "certified_points",
+        "data",
+        "versions",
+        "accuracy",
+    ),
     *("certified_accuracy", "findings"),
 }
 FILES = {"certificates.jsonl", "run.json"}

@@ -288,17 +288,37 @@ def test_demo(options, run, tree):
     folder = options[-1] if options else "certaudit-demo"
     assert result.code == 0
     wrote = f"{folder}/breast_cancer.csv, {folder}/run/run.json and"
-    assert result.err == f"wrote {wrote} {folder}/run/certificates.jsonl\n"
+    first, second, third = result.err.splitlines()
+    assert first == f"wrote {wrote} {folder}/run/certificates.jsonl"
+    assert second.startswith(f"wrote {folder}/run/records.jsonl and {folder}/run/bundle.json: 113")
+    assert third == f"wrote {folder}/evidence.zip: 7 files"
+    assert result.out.splitlines().count("verified: every step was checked") == 2
     assert "3 points compared, 0 contradictions" in result.out
     before = tree(folder)
     assert {Path(path).name for path in before} == {
         *("breast_cancer.csv", "run", "run.json", "certificates.jsonl"),
+        *("records.jsonl", "bundle.json", "demo-key.pem", "demo-key.pub.pem", "evidence.zip"),
     }
     data = (Path(certaudit.__file__).parent / "data" / "breast_cancer.csv").read_bytes()
     assert before[f"{folder}/breast_cancer.csv"] == data
     again = run("demo", *options)
-    assert (again.code, again.out) == (0, result.out)
-    assert tree(folder) == before
+    made = f"$ certaudit keygen -o {folder}/demo-key.pem --no-passphrase\n"
+    assert (again.code, again.out) == (0, result.out.replace(made, ""))
+    signed = {f"{folder}/run/bundle.json", f"{folder}/evidence.zip"}  # ECDSA draws numbers
+    after = tree(folder)
+    assert {path for path in before if before[path] != after[path]} <= signed
+    assert set(before) == set(after)
+
+
+def test_demo_takes_back_its_own_signature_only(run, tree):
+    assert run("demo").code == 0
+    Path("certaudit-demo/demo-key.pem").unlink()
+    Path("certaudit-demo/demo-key.pub.pem").unlink()
+    before = tree("certaudit-demo")
+    result = run("demo")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "is a signed run" in result.err
+    assert tree("certaudit-demo") == before
 
 
 def test_demo_prints_the_command_it_ran(run):
@@ -306,6 +326,7 @@ def test_demo_prints_the_command_it_ran(run):
     (command,) = re.findall(r"\$ certaudit (certify .*?)\n\n", first.out, re.DOTALL)
     script = f'"$@" {" ".join(command.split())}'
     written = Path("my demo/run/certificates.jsonl").read_bytes()
+    Path("my demo/run").rename("earlier")  # signed: certify would leave it alone
     program = ["sh", "-c", script, "sh", sys.executable, "-m", "certaudit"]
     done = subprocess.run(program, capture_output=True, check=False)
     assert (done.returncode, done.stderr.startswith(b"wrote ")) == (0, True)
@@ -488,8 +509,8 @@ def test_a_reader_that_leaves_after_a_line():
         assert process.stdout.readline().startswith(b"$ certaudit certify demo/breast_cancer.csv")
         process.stdout.close()
         err = process.stderr.read()
-    assert (process.returncode, err.count(b"\n")) == (0, 1)
-    assert err.startswith(b"wrote ")
+    assert (process.returncode, err.count(b"\n")) == (0, 3)
+    assert all(line.startswith(b"wrote ") for line in err.splitlines())
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

@@ -1,0 +1,1481 @@
+"""Check a signed run of certaudit, and the mathematics in it, with nothing but Python 3.11.
+
+    python3 -I checker.py RUN --key key.pub.pem [--data DATA [--test FILE]]
+                          [--sample N --seed S] [--require-all]
+
+RUN is a run folder (bundle.json, records.jsonl, run.json, certificates.jsonl) or the proof of
+one record. One file, the standard library only; it shares no code with what made the records,
+and no float decides anything. Each step is `checked`, `failed` or `not checked`, and why.
+Exit codes: 0 nothing failed, 1 a false statement, 2 unreadable, 3 --require-all and something
+was not checked, 4 not trusted (no key, signature, digest, tree, or files that differ).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import base64
+import csv
+import hashlib
+import json
+import math
+import re
+import struct
+import sys
+import textwrap
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from operator import mul, ne
+from pathlib import Path
+from typing import Any
+
+CHECKED, FAILED, NOT_CHECKED = "checked", "failed", "not checked"
+REFUTED, MALFORMED, OPEN, UNTRUSTED = 1, 2, 3, 4
+MAX_FILE, MAX_LINE, MAX_RECORDS, MAX_DEPTH = 1 << 24, 1 << 16, 10**7, 16
+MAX_ARRAY = 1 << 34
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:certaudit:certificates:label-flip:v1"
+RECORD_TYPE = "urn:certaudit:record:label-flip:v1"
+INCLUSION_TYPE = "urn:certaudit:inclusion:v1"
+ARRAYS = ("X_test", "X_train", "y_test", "y_train")
+ACCURACIES = ("clean", "decided", "unsmoothed", "constant_0", "constant_1")
+BOUNDS = ("t", "log_error", "p_lower", "radius")
+COMPARED = ("index", "prediction", "label", "decided", "constant", *BOUNDS)
+COUNTED = ("training_points", "test_points", "certified_points", "feature_columns")
+NUMBERS = {"format", "classes", "dropped", "shape", "correct", "of", "accuracy", "kl", "tight"}
+NUMBERS |= {"index", "prediction", "label", "log_error", "p_lower", *COUNTED, *ACCURACIES}
+"""Members of run.json and certificates.jsonl that hold numbers."""
+
+
+class Bad(Exception):  # noqa: N818  (not always an error of the program)
+    """What ends a check at once: an exit code and one line."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Open(Exception):  # noqa: N818
+    """A comparison that stayed open at the largest precision."""
+
+
+@dataclass
+class Report:
+    """The steps so far: name, state, what was seen, exit code of a failure."""
+
+    steps: list[tuple[str, str, str, int]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def add(self, step: str, state: str, text: str, code: int = 0) -> None:
+        """Note the state of a step."""
+        self.steps.append((step, state, text, code))
+
+    def left(self) -> list[str]:
+        """Return the steps that were not checked."""
+        return [name for name, state, _, _ in self.steps if state == NOT_CHECKED]
+
+    def exit_code(self, *, require_all: bool) -> int:
+        """Return the exit code: 4 > 2 > 1 > 3 > 0."""
+        codes = {code for _, state, _, code in self.steps if state == FAILED}
+        for code in (UNTRUSTED, MALFORMED, REFUTED):
+            if code in codes:
+                return code
+        # What the files would have allowed, but the precision did not, is never called fine.
+        stuck = any(s == NOT_CHECKED and code == OPEN for _, s, _, code in self.steps)
+        return OPEN if stuck or (require_all and self.left()) else 0
+
+
+# Canonical JSON (RFC 8785, without numbers), plain JSON, and closed shapes.
+
+
+def canonical(value: object) -> bytes:
+    """Return the canonical bytes of a value without numbers whose member names are ASCII."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
+
+
+def read_canonical(data: bytes, what: str) -> Any:
+    """Return the value of canonical JSON; every other spelling of it is refused."""
+
+    def number(text: str) -> object:
+        raise Bad(MALFORMED, f"{what}: the number {text[:20]} (numbers are strings here)")
+
+    try:
+        text = data.decode()
+        value = json.loads(text, parse_int=number, parse_float=number, parse_constant=number)
+        again = canonical(value)
+    except RecursionError:
+        raise Bad(MALFORMED, f"{what}: nested too deeply") from None
+    except ValueError as error:
+        raise Bad(MALFORMED, f"{what}: not JSON ({str(error)[:80]})") from None
+    if again != data:
+        raise Bad(MALFORMED, f"{what}: not canonical JSON (RFC 8785)")
+    return value
+
+
+class Number(str):
+    """A JSON number as text, integers in decimal, others as binary64: not the same in quotes."""
+
+    __slots__ = ()
+
+
+def read_plain(data: bytes, what: str) -> Any:
+    """Return plain JSON with the text of its numbers, each where a number belongs."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        for name, value in pairs:
+            for leaf in value if isinstance(value, list) else [value]:
+                if isinstance(leaf, str) and isinstance(leaf, Number) != (name in NUMBERS):
+                    raise ValueError(f"{name}: a number as text, or text as a number")
+        if len(dict(pairs)) < len(pairs):
+            raise ValueError("a member twice")
+        return dict(pairs)
+
+    try:
+        return json.loads(
+            data.decode(),
+            object_pairs_hook=once,
+            parse_int=Number,
+            parse_float=lambda text: Number(float(text).hex()),
+            parse_constant=Number,
+        )
+    except (ValueError, RecursionError) as error:
+        raise Bad(UNTRUSTED, f"{what}: not the JSON that was signed ({str(error)[:80]})") from None
+
+
+INTEGER = re.compile(r"0|[1-9][0-9]{0,18}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+TEXT = re.compile(r"(?s).{0,4096}")
+BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+BIT = re.compile(r"[01]")
+FLOAT = re.compile(r"-?0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,4}")
+RATIONAL = re.compile(r"(?:0|-?[1-9][0-9]{0,1099})(?:/[1-9][0-9]{0,1099}|e-?[1-9][0-9]{0,4})?")
+WIRE = re.compile(r"0|-?[1-9][0-9]{0,4000}")
+
+
+def binary64(text: object, where: str) -> Fraction:
+    """Return the value of a float64 in its one hexadecimal spelling."""
+    if isinstance(text, str) and FLOAT.fullmatch(text):
+        number = math.inf
+        with suppress(OverflowError):
+            number = float.fromhex(text)
+        if math.isfinite(number) and number.hex() == text:
+            return Fraction(number)
+    raise Bad(MALFORMED, f"{where}: {str(text)[:40]!r} is not a canonical binary64")
+
+
+def rational(text: object, where: str) -> Fraction:
+    """Return an exact number: a binary64, "p/q" in lowest terms, or "<integer>e<exponent>"."""
+    if isinstance(text, str) and RATIONAL.fullmatch(text):
+        value = Fraction(text)
+        if "e" in text or str(value) == text:
+            return value
+    return binary64(text, where)
+
+
+def upper_end(value: object, where: str) -> Fraction:
+    """Return a bound from above: a binary64, or the upper end of a ball of four integers."""
+    if not isinstance(value, list):
+        return binary64(value, where)
+    if len(value) != 4 or not all(isinstance(v, str) and WIRE.fullmatch(v) for v in value):
+        raise Bad(MALFORMED, f"{where}: a ball is a list of four integers")
+    middle, exponent, radius, shift = map(int, value)
+    if radius < 0 or max(abs(exponent), abs(shift)) > 1 << 16:
+        raise Bad(MALFORMED, f"{where}: a ball with a negative radius, or beyond the limits")
+    return middle * Fraction(2) ** exponent + radius * Fraction(2) ** shift
+
+
+def open_object(value: object, where: str, depth: int = MAX_DEPTH - 4) -> None:
+    """Hold annotations to the limits; what they say is nobody's business here."""
+    if depth == 0 or (depth == MAX_DEPTH - 4 and not isinstance(value, dict)):
+        raise Bad(MALFORMED, f"{where}: not an object, or nested too deeply")
+    if isinstance(value, dict) and not all(name.isascii() for name in value):
+        raise Bad(MALFORMED, f"{where}: member names are ASCII")
+    if isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            open_object(item, where, depth - 1)
+
+
+def flag(value: object, where: str) -> None:
+    """Refuse what is neither true nor false."""
+    if not isinstance(value, bool):
+        raise Bad(MALFORMED, f"{where}: neither true nor false")
+
+
+def fit(value: Any, shape: Any, where: str) -> None:  # noqa: C901, PLR0912
+    """Refuse a value that is not of a shape, naming the place: nothing unknown is let through.
+
+    Shapes: a literal, a pattern, (None, shape), [shape], {name: shape} with "name?" where it may
+    be missing and "*" for any name, or a function that raises.
+    """
+    match shape:
+        case str():
+            if value != shape:
+                raise Bad(MALFORMED, f"{where}: {str(value)[:60]!r}, where {shape!r} is known")
+        case re.Pattern():
+            if not isinstance(value, str) or not shape.fullmatch(value):
+                raise Bad(MALFORMED, f"{where}: {str(value)[:60]!r} is not what belongs there")
+        case dict():
+            if not isinstance(value, dict):
+                raise Bad(MALFORMED, f"{where}: not an object")
+            for name, inner in value.items():
+                known = shape.get(name, shape.get(f"{name}?", shape.get("*")))
+                if known is None or not name.isascii() or ("*" not in shape and "?" in name):
+                    raise Bad(MALFORMED, f"{where}: unknown member {name[:40]!r}")
+                fit(inner, known, f"{where}.{name[:40]}")
+            for name in shape:
+                if name not in value and name != "*" and not name.endswith("?"):
+                    raise Bad(MALFORMED, f"{where}: no member {name!r}")
+        case list():
+            if not isinstance(value, list) or (not shape and value):
+                raise Bad(MALFORMED, f"{where}: not a list that is known")
+            for at, item in enumerate(value):
+                fit(item, shape[0], f"{where}[{at}]")
+        case (None, inner):
+            if value is not None:
+                fit(value, inner, where)
+        case _:
+            shape(value, where)
+
+
+RUN_SHAPE: dict[str, Any] = {
+    **dict.fromkeys(("certaudit", "engine", "source"), TEXT),
+    "format": "1",
+    "classifier": "least squares",
+    "vote": "majority",
+    "intercept": flag,
+    "noise_model": {"name": "label-flip", "q": rational, "classes": "2"},
+    "guarantee": [re.compile("kl|tight")],
+    "ridge": {"rule": re.compile("auto|paper|given"), "value": rational},
+    "scale": {
+        "rule": re.compile("standard|none"),
+        "dropped": [INTEGER],
+        "mean": [binary64],
+        "deviation": [binary64],
+    },
+    "assumptions": [
+        {
+            "what": TEXT,
+            "value": TEXT,
+            "label_free": re.compile("checked|declared|unknown|violated"),
+        }
+    ],
+    **dict.fromkeys(("label_column", "positive"), (None, TEXT)),
+    **dict.fromkeys(COUNTED, INTEGER),
+    "data": {name: {"sha256": DIGEST, "dtype": TEXT, "shape": [INTEGER]} for name in ARRAYS},
+    "versions": {"*": TEXT},
+    "accuracy": dict.fromkeys(ACCURACIES, binary64),
+    "certified_accuracy": {"*": {"correct": [INTEGER], "of": INTEGER, "accuracy": [binary64]}},
+    "findings": [{"code": TEXT, "name": TEXT, "message": TEXT}],
+}
+TREE_SHAPE = {"algorithm": "rfc6962-sha256", "root": DIGEST, "size": INTEGER}
+STATEMENT_SHAPE = {
+    "_type": STATEMENT_TYPE,
+    "predicate": {"annotations": open_object, "run": RUN_SHAPE, "tree": TREE_SHAPE},
+    "predicateType": PREDICATE_TYPE,
+    "subject": [{"digest": {"sha256": DIGEST}, "name": TEXT}],
+}
+BUNDLE_SHAPE = {
+    "dsseEnvelope": {
+        "payload": BASE64,
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"sig": BASE64}],
+    },
+    "mediaType": MEDIA_TYPE,
+    "verificationMaterial": {
+        "publicKey": {"hint": BASE64},
+        "tlogEntries": [],
+        "timestampVerificationData?": {"rfc3161Timestamps": [{"signedTimestamp": BASE64}]},
+    },
+}
+RECORD_SHAPE = {
+    "type": RECORD_TYPE,
+    "run": DIGEST,
+    "engine": TEXT,
+    "annotations": open_object,
+    "index": INTEGER,
+    "label": BIT,
+    "prediction": BIT,
+    "constant": flag,
+    "decided": flag,
+    "t": (None, binary64),
+    "log_error": (None, upper_end),
+    "p_lower": binary64,
+    "radius": {"*": INTEGER},
+}
+
+
+# Signatures: ECDSA on P-256 with SHA-256, and Ed25519.
+
+P256_P = 2**256 - 2**224 + 2**192 + 2**96 - 1
+P256_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+P256_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+P256_G = (
+    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+)
+P256_PREFIX = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+ED_PREFIX = bytes.fromhex("302a300506032b6570032100")
+ED_P, ED_L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
+Point = tuple[int, int, int, int]
+ED_D = -121665 * pow(121666, -1, ED_P) % ED_P
+
+
+def read_key(data: bytes, what: str) -> bytes:
+    """Return the SubjectPublicKeyInfo (DER) of a PEM public key, P-256 or Ed25519."""
+    found = re.fullmatch(
+        rb"\s*-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END PUBLIC KEY-----\s*",
+        data,
+    )
+    if not found:
+        other = re.search(rb"-----BEGIN ([A-Z ]+)-----", data)
+        seen = f"a {other[1].decode().lower()}" if other else "no PEM file"
+        raise Bad(MALFORMED, f"{what}: {seen}, not a PEM public key")
+    der = decode64(b"".join(found[1].split()).decode(), what)
+    if der.startswith(P256_PREFIX) and len(der) == 91:
+        x, y = (int.from_bytes(der[a : a + 32]) for a in (27, 59))
+        if max(x, y) < P256_P and (y * y - x**3 + 3 * x - P256_B) % P256_P == 0:
+            return der
+    elif der.startswith(ED_PREFIX) and len(der) == 44 and ed_point(der[12:]) is not None:
+        return der
+    raise Bad(MALFORMED, f"{what}: not a key on P-256 or Ed25519")
+
+
+def decode64(text: str, what: str) -> bytes:
+    """Return what base64 text stands for; other spellings of the same bytes are refused."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Bad(MALFORMED, f"{what}: not base64") from None
+    if base64.b64encode(data).decode() != text:
+        raise Bad(MALFORMED, f"{what}: not the canonical base64")
+    return data
+
+
+def is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
+    """Return whether a signature over a message verifies under a key that read_key returned."""
+    if key.startswith(ED_PREFIX):
+        return ed25519(key[12:], message, signature)
+    found = der_pair(signature)
+    if found is None or not all(0 < value < P256_N for value in found):
+        return False
+    r, s = found
+    inverse = pow(s, -1, P256_N)
+    digest = int.from_bytes(hashlib.sha256(message).digest())
+    point = (int.from_bytes(key[27:59]), int.from_bytes(key[59:91]))
+    total = p256_sum((P256_G, digest * inverse % P256_N), (point, r * inverse % P256_N))
+    return total is not None and total % P256_N == r
+
+
+def der_pair(data: bytes) -> tuple[int, int] | None:
+    """Return the two integers of a DER sequence in its only spelling."""
+    values, at = [], 2
+    if len(data) < 8 or len(data) > 72 or data[0] != 0x30 or data[1] != len(data) - 2:
+        return None
+    for _ in range(2):
+        if at + 2 > len(data) or data[at] != 2 or at + 2 + data[at + 1] > len(data):
+            return None
+        body = data[at + 2 : at + 2 + data[at + 1]]
+        if not body or body[0] > 127 or (body[0] == 0 and (len(body) < 2 or body[1] < 128)):
+            return None
+        values.append(int.from_bytes(body))
+        at += 2 + len(body)
+    return (values[0], values[1]) if at == len(data) else None
+
+
+def p256_sum(*terms: tuple[tuple[int, int], int]) -> int | None:
+    """Return the affine x of a sum of multiples of points, None for the neutral element."""
+    total = (0, 1, 0)
+    for bit in range(255, -1, -1):
+        total = p256_double(total)
+        for (x, y), factor in terms:
+            if factor >> bit & 1:
+                total = p256_add(total, x, y)
+    x, _, z = total
+    return None if z == 0 else x * pow(z, -2, P256_P) % P256_P
+
+
+def p256_double(point: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Double a point in Jacobian coordinates (a = -3)."""
+    x, y, z = point
+    if z == 0 or y == 0:
+        return (0, 1, 0)
+    square = y * y % P256_P
+    cross = 4 * x * square % P256_P
+    slope = 3 * (x - z * z) * (x + z * z) % P256_P
+    new = (slope * slope - 2 * cross) % P256_P
+    return new, (slope * (cross - new) - 8 * square * square) % P256_P, 2 * y * z % P256_P
+
+
+def p256_add(point: tuple[int, int, int], x: int, y: int) -> tuple[int, int, int]:
+    """Add an affine point to one in Jacobian coordinates."""
+    x1, y1, z1 = point
+    if z1 == 0:
+        return (x, y, 1)
+    step = (x * z1 * z1 - x1) % P256_P
+    rise = (y * z1**3 - y1) % P256_P
+    if step == 0:
+        return p256_double(point) if rise == 0 else (0, 1, 0)
+    square = step * step % P256_P
+    cube, base = step * square % P256_P, x1 * square % P256_P
+    new = (rise * rise - cube - 2 * base) % P256_P
+    return new, (rise * (base - new) - y1 * cube) % P256_P, z1 * step % P256_P
+
+
+def ed_point(data: bytes) -> Point | None:
+    """Return the point that 32 bytes encode (RFC 8032, 5.1.3), None if they encode none."""
+    number = int.from_bytes(data, "little")
+    sign, y = number >> 255, number & ((1 << 255) - 1)
+    if y >= ED_P:
+        return None
+    square = (y * y - 1) * pow(ED_D * y * y + 1, -1, ED_P) % ED_P
+    x = pow(square, (ED_P + 3) // 8, ED_P)
+    if (x * x - square) % ED_P:
+        x = x * pow(2, (ED_P - 1) // 4, ED_P) % ED_P
+    if (x * x - square) % ED_P or (x == 0 and sign):
+        return None
+    x = ED_P - x if x & 1 != sign else x
+    return (x, y, 1, x * y % ED_P)
+
+
+def ed_add(p: Point, q: Point) -> Point:
+    """Add points in extended coordinates; complete, so for doubling too."""
+    a = (p[1] - p[0]) * (q[1] - q[0]) % ED_P
+    b = (p[1] + p[0]) * (q[1] + q[0]) % ED_P
+    c, d = 2 * p[3] * q[3] * ED_D % ED_P, 2 * p[2] * q[2] % ED_P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return (e * f % ED_P, g * h % ED_P, f * g % ED_P, e * h % ED_P)
+
+
+def ed_times(point: Point, factor: int) -> Point:
+    """Return a multiple of a point."""
+    total = (0, 1, 1, 0)
+    for bit in range(factor.bit_length() - 1, -1, -1):
+        total = ed_add(total, total)
+        if factor >> bit & 1:
+            total = ed_add(total, point)
+    return total
+
+
+def ed25519(key: bytes, message: bytes, signature: bytes) -> bool:
+    """Return whether an Ed25519 signature verifies (RFC 8032, 5.1.7, without cofactor)."""
+    point, base = ed_point(key), ed_point(bytes([0x58]) + bytes([0x66]) * 31)
+    if len(signature) != 64 or point is None or base is None:
+        return False
+    s = int.from_bytes(signature[32:], "little")
+    if s >= ED_L or ed_point(signature[:32]) is None:
+        return False
+    hashed = hashlib.sha512(signature[:32] + key + message).digest()
+    h = int.from_bytes(hashed, "little") % ED_L
+    x, y, z, _ = ed_add(ed_times(base, s), ed_times((-point[0] % ED_P, *point[1:3], -point[3]), h))
+    x, y = x * pow(z, -1, ED_P) % ED_P, y * pow(z, -1, ED_P) % ED_P
+    return (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
+
+
+# Evidence: bundle, signature, statement, records, tree.
+
+
+def leaf_hash(line: bytes) -> bytes:
+    """Return the hash of a leaf (RFC 6962, 2.1)."""
+    return hashlib.sha256(b"\0" + line).digest()
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """Return the root of the tree of RFC 6962 over leaf hashes, at least one."""
+    level = list(leaves)
+    while len(level) > 1:
+        # A node without a sibling goes up as it is: the same tree as the RFC's recursion.
+        pairs = zip(level[::2], level[1::2], strict=False)
+        odd = [level[-1]] if len(level) % 2 else []
+        level = [hashlib.sha256(b"\1" + a + b).digest() for a, b in pairs] + odd
+    return level[0]
+
+
+def path_root(leaf: bytes, at: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """Return the root to which an audit path leads, None where its length is not the one."""
+    rest, last, node = list(path), size - 1, leaf
+    while last:
+        if at % 2 or at < last:
+            if not rest:
+                return None
+            sibling = rest.pop(0)
+            pair = sibling + node if at % 2 else node + sibling
+            node = hashlib.sha256(b"\1" + pair).digest()
+        at, last = at // 2, last // 2
+    return None if rest else node
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was signed: the run, its records (all, or one), whether all of them are there."""
+
+    run: dict[str, Any]
+    records: list[dict[str, Any]]
+    complete: bool
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Return a file's bytes, at most `limit`."""
+    try:
+        if path.exists() and not path.is_file():
+            raise Bad(MALFORMED, f"{path}: not a file")
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise Bad(MALFORMED, f"{path}: {error.strerror or error}") from None
+    if len(data) > limit:
+        raise Bad(MALFORMED, f"{path}: more than {limit} bytes")
+    return data
+
+
+def object_line(data: bytes, what: str) -> bytes:
+    """Return the one line of a file."""
+    if not data.endswith(b"\n") or data.count(b"\n") != 1:
+        raise Bad(MALFORMED, f"{what}: not one line with a newline at its end (truncated?)")
+    return data[:-1]
+
+
+def evidence(path: Path, key_file: Path, report: Report) -> Evidence:
+    """Check a run folder or a proof of inclusion up to its tree; Bad where anything is wrong."""
+    if not path.exists():
+        raise Bad(MALFORMED, f"{path}: no such run folder or proof")
+    key = read_key(read_bytes(key_file, MAX_LINE), str(key_file))
+    if not path.is_dir():
+        data = object_line(read_bytes(path, MAX_FILE), path.name)
+        proof = read_canonical(data, path.name)
+        shape = {"bundle": BUNDLE_SHAPE, "leaf": INTEGER, "path": [DIGEST]}
+        fit(proof, {**shape, "record": RECORD_SHAPE, "type": INCLUSION_TYPE}, "proof")
+        statement = signed_statement(proof["bundle"], key, report)
+        records = record_list([canonical(proof["record"])], statement, complete=False)
+        report.add("records", NOT_CHECKED, "a proof has one record, not the file")
+        check_inclusion(proof, statement)
+        report.add("tree", CHECKED, f"line {proof['leaf']} of {tree_of(statement)['size']}")
+        return Evidence(statement["predicate"]["run"], records, complete=False)
+    name = path / "bundle.json"
+    if not name.exists():
+        raise Bad(UNTRUSTED, f"{path}: no bundle.json, so nothing is signed")
+    data = object_line(read_bytes(name, MAX_FILE), "bundle.json")
+    bundle = read_canonical(data, "bundle.json")
+    fit(bundle, BUNDLE_SHAPE, "bundle")
+    statement = signed_statement(bundle, key, report)
+    content = read_bytes(path / "records.jsonl", MAX_ARRAY)
+    if hashlib.sha256(content).hexdigest() != statement["subject"][0]["digest"]["sha256"]:
+        raise Bad(UNTRUSTED, "records.jsonl: not the file that was signed (its SHA-256 differs)")
+    lines = content.split(b"\n")
+    if lines.pop() or not lines:
+        raise Bad(MALFORMED, "records.jsonl: empty, or no newline at its end")
+    if len(lines) > MAX_RECORDS:
+        raise Bad(MALFORMED, f"records.jsonl: more than {MAX_RECORDS} records")
+    report.add("records", CHECKED, "records.jsonl has the SHA-256 that was signed")
+    tree = tree_of(statement)
+    if str(len(lines)) != tree["size"]:
+        raise Bad(UNTRUSTED, f"records.jsonl: {len(lines)} records, signed are {tree['size']}")
+    if merkle_root([leaf_hash(line) for line in lines]).hex() != tree["root"]:
+        raise Bad(UNTRUSTED, "records.jsonl: another Merkle root than the one signed")
+    records = record_list(lines, statement, complete=True)
+    report.add("tree", CHECKED, f"RFC 6962 root over {len(lines)} canonical records")
+    return Evidence(statement["predicate"]["run"], records, complete=True)
+
+
+def tree_of(statement: dict[str, Any]) -> dict[str, str]:
+    """Return the signed tree head."""
+    tree: dict[str, str] = statement["predicate"]["tree"]
+    return tree
+
+
+def signed_statement(bundle: dict[str, Any], key: bytes, report: Report) -> dict[str, Any]:
+    """Return the statement of a bundle; its signature is checked before its payload is read."""
+    envelope, material = bundle["dsseEnvelope"], bundle["verificationMaterial"]
+    if len(envelope["signatures"]) != 1:
+        raise Bad(MALFORMED, "bundle: exactly one signature belongs there")
+    payload = decode64(envelope["payload"], "bundle: payload")
+    signature = decode64(envelope["signatures"][0]["sig"], "bundle: sig")
+    fingerprint = hashlib.sha256(key).digest()
+    if decode64(material["publicKey"]["hint"], "bundle: hint") != fingerprint:
+        raise Bad(UNTRUSTED, "signature: made with another key than the one given")
+    message = b"DSSEv1 %d %s %d " % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload))
+    if not is_signed(key, message + payload, signature):
+        raise Bad(UNTRUSTED, "signature: wrong (the statement was changed, or another key)")
+    kind = "Ed25519" if key.startswith(ED_PREFIX) else "ECDSA P-256"
+    report.add("signature", CHECKED, kind)
+    report.remarks.append(f"key {fingerprint.hex()}")
+    statement: dict[str, Any] = read_canonical(payload, "statement")
+    fit(statement, STATEMENT_SHAPE, "statement")
+    stamps = material.get("timestampVerificationData", {}).get("rfc3161Timestamps", [])
+    for stamp in stamps:
+        decode64(stamp["signedTimestamp"], "bundle: signedTimestamp")
+    if stamps:
+        report.add("time stamp", NOT_CHECKED, "use openssl ts -verify (docs/verify.md)")
+    check_statement(statement)
+    report.add("statement", CHECKED, "in-toto v1, canonical, every member known")
+    return statement
+
+
+def check_statement(statement: dict[str, Any]) -> None:  # noqa: C901
+    """Refuse a statement whose parts do not belong together."""
+    run, subjects = statement["predicate"]["run"], statement["subject"]
+    named = [(item["name"], item["digest"]["sha256"]) for item in subjects]
+    data = [(name, run["data"][name]["sha256"]) for name in ARRAYS]
+    if [name for name, _ in named] != ["records.jsonl", *ARRAYS] or named[1:] != data:
+        raise Bad(MALFORMED, "statement: its subjects are not records.jsonl and the run's data")
+    if not 0 < rational(run["noise_model"]["q"], "q") < Fraction(1, 2):
+        raise Bad(MALFORMED, "statement: q is not in (0, 1/2)")
+    if rational(run["ridge"]["value"], "ridge") < 0:
+        raise Bad(MALFORMED, "statement: the ridge is negative")
+    if run["guarantee"] not in (["kl"], ["kl", "tight"]):
+        raise Bad(MALFORMED, "statement: the guarantees are neither kl nor kl, tight")
+    if set(run["certified_accuracy"]) != set(run["guarantee"]):
+        raise Bad(MALFORMED, "statement: certified_accuracy is not of the run's guarantees")
+    n, m, certified, k = (int(run[name]) for name in COUNTED)
+    shapes = [[int(size) for size in run["data"][name]["shape"]] for name in ARRAYS]
+    dropped, scale = [int(j) for j in run["scale"]["dropped"]], run["scale"]
+    d = k + len(dropped)
+    if shapes != [[m, d], [n, d], [m], [n]] or not 1 <= certified <= m or n < 1 or d < 1:
+        raise Bad(MALFORMED, "statement: numbers of points and columns that cannot be")
+    if dropped != sorted(set(dropped)) or (dropped and dropped[-1] >= d):
+        raise Bad(MALFORMED, "statement: columns dropped that are not there, or twice")
+    means = k if scale["rule"] == "standard" else 0
+    if len(scale["mean"]) != means or len(scale["deviation"]) != means:
+        raise Bad(MALFORMED, "statement: means and deviations that are not those of the columns")
+    if any(binary64(text, "deviation") <= 0 for text in scale["deviation"]):
+        raise Bad(MALFORMED, "statement: a deviation that is not positive")
+    if (scale["rule"] == "none" and dropped) or (k == 0 and not run["intercept"]):
+        raise Bad(MALFORMED, "statement: columns dropped without scaling, or none left")
+    if tree_of(statement)["size"] != str(certified):
+        raise Bad(MALFORMED, "statement: the tree's size is not the number of certified points")
+
+
+def record_list(
+    lines: Sequence[bytes], statement: dict[str, Any], *, complete: bool
+) -> list[dict[str, Any]]:
+    """Return the records of canonical lines; refuse any that is not one of this run's."""
+    run = statement["predicate"]["run"]
+    digest = hashlib.sha256(canonical(run)).hexdigest()
+    n, last, records = int(run["training_points"]), -1, []
+    for at, line in enumerate(lines):
+        where = f"records.jsonl, line {at + 1}" if complete else "record"
+        if len(line) > MAX_LINE:
+            raise Bad(MALFORMED, f"{where}: longer than {MAX_LINE} bytes")
+        record = read_canonical(line, where)
+        fit(record, RECORD_SHAPE, where)
+        if record["run"] != digest:
+            raise Bad(MALFORMED, f"{where}: a record of another run")
+        if not last < int(record["index"]) < int(run["test_points"]):
+            raise Bad(MALFORMED, f"{where}: index {record['index']} out of order or range")
+        last = int(record["index"])
+        if list(record["radius"]) != run["guarantee"]:
+            raise Bad(MALFORMED, f"{where}: its radii are not those of the run's guarantees")
+        if not record["constant"] == (record["t"] is None) == (record["log_error"] is None):
+            raise Bad(MALFORMED, f"{where}: t and log_error belong to what is not constant")
+        radii = [int(radius) for radius in record["radius"].values()]
+        if max(radii) > n or (any(radii) and not record["decided"]):
+            raise Bad(MALFORMED, f"{where}: a radius above n, or one without a proven winner")
+        records.append(record)
+    return records
+
+
+def check_inclusion(proof: dict[str, Any], statement: dict[str, Any]) -> None:
+    """Refuse a record that is not the leaf of the signed tree that its proof names."""
+    tree, leaf = tree_of(statement), leaf_hash(canonical(proof["record"]))
+    at, path = int(proof["leaf"]), [bytes.fromhex(node) for node in proof["path"]]
+    if at >= int(tree["size"]):
+        raise Bad(UNTRUSTED, "proof: its leaf lies outside the signed tree")
+    found = path_root(leaf, at, int(tree["size"]), path)
+    if found is None or found.hex() != tree["root"]:
+        raise Bad(UNTRUSTED, "proof: the path does not lead from this record to the signed root")
+
+
+# Interval arithmetic on integers: a real lies between two of them, in units of 2^-p.
+
+
+@lru_cache(maxsize=64)
+def ln2(p: int) -> int:
+    """Return floor(2^p ln 2) or one less: ln 2 = 2 atanh(1/3), with 32 bits to spare."""
+    term, total, k = (2 << (p + 32)) // 3, 0, 1
+    while term:
+        total += term // k
+        term, k = term // 9, k + 2
+    return total >> 32
+
+
+@lru_cache(maxsize=16)
+def exp_table(p: int) -> list[int]:
+    """Return floor(2^p e^(i/256)) or one less, i = 0 to 255: Taylor, with 32 bits to spare."""
+    table = []
+    for i in range(256):
+        total, term, j = 0, 1 << (p + 32), 1
+        while term:
+            total, term, j = total + term, term * i // (256 * j), j + 1
+        table.append(total >> 32)
+    return table
+
+
+def exp_parts(x: int, p: int) -> tuple[int, int]:
+    """Return (m, k): e^(x 2^-p) lies between (m - p) 2^(k-p) and (m + p) 2^(k-p), for p >= 64.
+
+    r = x - k ln 2 in [0, 0.7) is off by less than 1.1 units (ln 2 has as many more bits as k).
+    e^r = e^(i/256) e^s with s < 2^-8: at most p/8 terms of Taylor's sum, each cut off by less than
+    1.5 units, and less than 3 for the rest; times e^(i/256) < 2.01, itself off by less than 2.
+    In all less than 2.01 (0.19 p + 3) + 6 = 0.38 p + 13 units. And 2^p - p < m < 2^(p+1) + p.
+    """
+    extra = max(64, -(-x.bit_length() // 64) * 64)
+    scale = ln2(p + extra)
+    k = (x << extra) // scale
+    r = ((x << extra) - k * scale) >> extra
+    i = r >> (p - 8)
+    s = r - (i << (p - 8))
+    total, term, j = (1 << p) + s, s, 2
+    while term:
+        term = (term * s >> p) // j
+        total, j = total + term, j + 1
+    return total * exp_table(p)[i] >> p, k
+
+
+def exp_between(x: int, p: int, width: int = 0) -> tuple[int, int]:
+    """Return bounds of e^(y 2^-p), for y from x to x + width, width at most 2; p >= 64."""
+    m, k = exp_parts(x, p)
+    low, high = m - p, m + p + 5 * width  # e^(width 2^-p) < 1 + 1.1 width 2^-p, and m < 2^(p+2)
+    return (low << k, high << k) if k >= 0 else (low >> -k, -(-high >> -k))
+
+
+def log_between(number: int, p: int) -> tuple[int, int]:
+    """Return bounds of ln(number), number a positive integer: guessed, then proven by e^x."""
+    e = number.bit_length() - 1
+    one, exact = 1 << p, e <= p or not number & ((1 << (e - p)) - 1)
+    low = number << (p - e) if e <= p else number >> (e - p)
+    high = low if exact else low + 1
+    x = int(math.log(low / one) * (1 << 60)) << (p - 60)
+    for _ in range(p.bit_length() - 4):
+        y = exp_between(x, p)[0]
+        x += ((low - y) << (p + 1)) // (low + y)
+    width = 4 * p
+    while exp_between(x - width, p)[1] > low or exp_between(x + width, p)[0] < high:
+        width *= 2
+    return x - width + e * ln2(p), x + width + e * (ln2(p) + 2)
+
+
+@lru_cache(maxsize=64)
+def log_ratio(value: Fraction, p: int) -> tuple[int, int]:
+    """Return bounds of the logarithm of a positive rational."""
+    (a, b), (c, d) = log_between(value.numerator, p), log_between(value.denominator, p)
+    return a - d, b - c
+
+
+def decide(question: Callable[[int], bool | None], most: int = 1 << 16) -> bool:
+    """Return the answer at the first precision that gives one; Open where none up to `most`."""
+    bits = 96
+    while bits <= most:
+        answer = question(bits)
+        if answer is not None:
+            return answer
+        bits *= 2
+    raise Open(f"open at {most} bits")
+
+
+def order(low: int, high: int) -> bool | None:
+    """Return whether what lies between the two is at most 0, None where that is not known."""
+    return True if high <= 0 else False if low > 0 else None
+
+
+# Radii, from a bound on ln(1 - p).
+
+
+def error_between(log_error: Fraction, p: int) -> tuple[int, int]:
+    """Return bounds of e^log_error, log_error <= 0."""
+    return exp_between((log_error.numerator << p) // log_error.denominator, p, 1)
+
+
+def is_share(log_error: Fraction, p_lower: Fraction) -> bool:
+    """Return whether p_lower <= 1 - e^log_error."""
+
+    def ask(p: int) -> bool | None:
+        low, high = error_between(log_error, p)
+        rest = ((1 - p_lower).numerator << p) // (1 - p_lower).denominator
+        return order(low - rest - 1, high - rest)
+
+    return p_lower == 0 or (log_error < 0 and p_lower < 1 and decide(ask))
+
+
+def is_majority(log_error: Fraction) -> bool:
+    """Return whether e^log_error < 1/2; equality cannot be, e^x being transcendental."""
+
+    def ask(p: int) -> bool | None:
+        high = (log_error.numerator << p) // log_error.denominator + 1 + ln2(p) + 2
+        return order(high - 4, high)
+
+    return decide(ask)
+
+
+def is_kl(log_error: Fraction, q: Fraction, r: int) -> bool:
+    """Return whether r flips are within (5): r 2 (1-2q) ln((1-q)/q) <= -ln(4 p (1-p))."""
+
+    def ask(p: int) -> bool | None:
+        low, high = error_between(log_error, p)
+        one = 1 << p
+        if high < 1 << (p // 2):  # -x - x^2 <= ln(1 - x) <= -x for x <= 1/2
+            rest = (-high - (high * high >> p) - 1, -low)
+        elif high < one:
+            shift = p * ln2(p)
+            rest = (log_between(one - high, p)[0], log_between(one - low, p)[1])
+            rest = (rest[0] - shift - 2 * p, rest[1] - shift)
+        else:
+            return None
+        base = (log_error.numerator << p) // log_error.denominator + 2 * ln2(p)
+        a, b = (2 * r * (1 - 2 * q)).as_integer_ratio()
+        cost = log_ratio((1 - q) / q, p)
+        return order(base + rest[0] + a * cost[0] // b, base + rest[1] - (-a * cost[1] // b) + 5)
+
+    return decide(ask)
+
+
+@lru_cache(maxsize=1 << 14)
+def log_tail(q: Fraction, r: int, p: int) -> tuple[int, int] | None:
+    """Return bounds of ln(1 - F^-1(r)), two labels, F of (2); None where p is not enough.
+
+    The r labels that differ decide. With j of them noised to one side the adversary's law has
+    R_j = C(r,j) q^j (1-q)^(r-j), the true one k^(r-2j) R_j, k = q/(1-q): it is worst to lose the
+    classes j < m and a part of m, together 1/2 under R. So 1 - F^-1(r) is
+    k^(r-2m) (1/2 - sum_(j<m) R_j + sum_(j<m) R_j k^(2(m-j))), m the median of R.
+    """
+    a, c = q.numerator, q.denominator - q.numerator
+    w = p + 32 + 2 * r.bit_length() + -(-3 * r * a // (2 * c))  # (1-q)^-r < 2^(1.5 r a/c)
+    if r * (a + c).bit_length() > 1 << 24:
+        raise Open("the tight threshold of a radius this large is not derived here")
+    half = 1 << (w - 1)
+    low = (c**r << w) // (a + c) ** r
+    high, lost, lost_high, rest, rest_high, m = low + 1, 0, 0, 0, 0, 0
+    while lost + low < half:
+        if lost_high + high >= half:
+            return None
+        lost, lost_high = lost + low, lost_high + high
+        rest, rest_high = (
+            (rest + low) * a * a // (c * c),
+            -(-(rest_high + high) * a * a // (c * c)),
+        )
+        low, high = (
+            low * (r - m) * a // ((m + 1) * c),
+            -(-high * (r - m) * a // ((m + 1) * c)),
+        )
+        m += 1
+    if half - lost_high + rest <= 0:
+        return None
+    shift, odds = w * ln2(p), log_ratio(q / (1 - q), p)
+    return (
+        log_between(half - lost_high + rest, p)[0] - shift - 2 * w + (r - 2 * m) * odds[0],
+        log_between(half - lost + rest_high, p)[1] - shift + (r - 2 * m) * odds[1],
+    )
+
+
+def is_tight(log_error: Fraction, q: Fraction, r: int) -> bool:
+    """Return whether r flips are within (2): 1 - p <= 1 - F^-1(r), both on the scale of ln."""
+
+    def ask(p: int) -> bool | None:
+        found = log_tail(q, r, p)
+        if found is None:
+            return None
+        low, high = found
+        x = (log_error.numerator << p) // log_error.denominator
+        return order(x - high, x + 1 - low)
+
+    return decide(ask)
+
+
+def false_statements(run: dict[str, Any], record: dict[str, Any]) -> Iterator[str]:
+    """Yield what is false in a record, its log_error and its constant vote taken as given."""
+    q, n = Fraction(rational(run["noise_model"]["q"], "q")), int(run["training_points"])
+    share, radii = binary64(record["p_lower"], "p_lower"), record["radius"]
+    if record["constant"]:
+        if run["intercept"]:
+            yield "constant: with an intercept no vote is"
+        if record["prediction"] != "0" or not record["decided"] or not 0 <= share <= 1:
+            yield "constant: such a vote is for 0, proven, with p = 1"
+        return
+    bound = upper_end(record["log_error"], "log_error")
+    if bound > 0 or share < 0:
+        yield "log_error above 0, or p_lower below it: no bound on a probability"
+        return
+    if not is_share(bound, share):
+        yield f"p_lower {record['p_lower']} is more than log_error proves"
+    if is_majority(bound) != record["decided"]:
+        yield f"decided: {record['decided']}, but log_error says otherwise"
+        return
+    direction = binary64(record["t"], "t")
+    if record["decided"] and (direction > 0) != (record["prediction"] == "1"):
+        yield "prediction: t bounds the other vote"
+    within = {"kl": is_kl, "tight": is_tight}
+    for name, radius in radii.items():
+        if 0 < int(radius) <= n and not within[name](bound, q, int(radius)):
+            yield f"radius.{name}: {radius} flips are more than log_error proves"
+
+
+# Data: arrays as they were given, exact.
+
+CODES = {"f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q"} | {
+    "u1": "B",
+    "u2": "H",
+    "u4": "I",
+    "u8": "Q",
+    "b1": "?",
+}
+
+
+@dataclass(frozen=True)
+class Array:
+    """Values in C order, and what identifies the array as it was given."""
+
+    values: list[Any]
+    shape: list[int]
+    dtype: str
+    sha256: str
+
+
+def make_array(raw: bytes, dtype: str, shape: Sequence[int], where: str) -> Array:
+    """Return the array of C-ordered little-endian bytes."""
+    kind, count = dtype[1:], math.prod(shape)
+    size = int(kind[1:]) * (4 if kind[0] == "U" else 1)
+    if len(raw) != size * count:
+        raise Bad(MALFORMED, f"{where}: {len(raw)} bytes, {size * count} expected")
+    if kind[0] == "U":
+        cells = (raw[at : at + size] for at in range(0, len(raw), size or 1))
+        values: list[Any] = [cell.decode("utf-32-le").rstrip("\0") for cell in cells]
+    else:
+        values = list(struct.unpack(f"<{count}{CODES[kind]}", raw))
+    return Array(values, list(shape), dtype, hashlib.sha256(raw).hexdigest())
+
+
+def read_npy(data: bytes, where: str) -> Array:
+    """Return the array of a .npy file."""
+    start = 10 if data[6:7] == b"\1" else 12
+    end = start + int.from_bytes(data[8:start], "little")
+    try:
+        header = ast.literal_eval(data[start:end].decode())
+        dtype, fortran, shape = (header[k] for k in ("descr", "fortran_order", "shape"))
+        known = re.fullmatch("[<|][fiub]([1248])", dtype) or re.fullmatch("<U[0-9]{1,5}", dtype)
+        in_order = len(shape) == 1 or (len(shape) == 2 and not fortran)
+    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
+        raise Bad(MALFORMED, f"{where}: not a .npy file that can be read") from None
+    if not known or not in_order or (dtype[1] != "U" and dtype[1:] not in CODES):
+        raise Open(f"{where}: dtype {dtype}, shape {shape}, in this order, is not read here")
+    return make_array(data[end:], dtype, shape, where)
+
+
+def read_npz(path: Path) -> dict[str, Array]:
+    """Return the four arrays of an .npz file."""
+    with zipfile.ZipFile(path) as archive:
+        if sum(archive.getinfo(f"{name}.npy").file_size for name in ARRAYS) > MAX_ARRAY:
+            raise Bad(MALFORMED, f"{path}: more than {MAX_ARRAY} bytes")
+        return {n: read_npy(archive.read(f"{n}.npy"), f"{path}: {n}") for n in ARRAYS}
+
+
+def read_csv(path: Path, column: str, part: slice, name: str) -> dict[str, Array]:
+    """Return the arrays X_name and y_name of the rows of a CSV file that `part` keeps."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        head, *rows = (row for row in csv.reader(file, strict=True) if row)
+    if head.count(column) != 1 or any(len(row) != len(head) for row in rows):
+        raise Bad(MALFORMED, f"{path}: not one column {column!r}, or rows of different length")
+    at = head.index(column)
+    every = [row[at].strip() for row in rows]
+    if part.step:  # every fifth row is a test row
+        keep = [(i % 5 == 4) == (name == "test") for i in range(len(rows))]
+        rows = [row for row, kept in zip(rows, keep, strict=True) if kept]
+    texts = [row[at].strip() for row in rows]
+    flat = [float(v.strip()) for row in rows for i, v in enumerate(row) if i != at]
+    shape = [len(rows), len(head) - 1]
+    features = make_array(struct.pack(f"<{len(flat)}d", *flat), "<f8", shape, str(path))
+    if all(re.fullmatch("-?[0-9]{1,9}", text) for text in every):
+        raw, dtype = struct.pack(f"<{len(texts)}q", *map(int, texts)), "<i8"
+    else:
+        size = max(map(len, every))
+        raw, dtype = "".join(t.ljust(size, "\0") for t in texts).encode("utf-32-le"), f"<U{size}"
+    labels = make_array(raw, dtype, shape[:1], str(path))
+    return {f"X_{name}": features, f"y_{name}": labels}
+
+
+def read_data(path: Path, test: Path | None, run: dict[str, Any]) -> dict[str, Array]:
+    """Return the arrays of a data file, which have to be those whose digests were signed."""
+    column, fifth = run["label_column"], slice(None, None, None if test else 5)
+    try:
+        if column is None:
+            arrays = read_npz(path)
+        else:
+            arrays = read_csv(path, column, fifth, "train")
+            arrays |= read_csv(test or path, column, fifth, "test")
+    except (OSError, ValueError, KeyError, csv.Error, struct.error, zipfile.BadZipFile) as error:
+        raise Bad(MALFORMED, f"{path}: cannot be read ({str(error)[:80]})") from None
+    for name, array in arrays.items():
+        shape = [str(size) for size in array.shape]
+        if run["data"][name] != {"sha256": array.sha256, "dtype": array.dtype, "shape": shape}:
+            raise Bad(UNTRUSTED, f"{path}: {name} is not the array that was signed")
+    return arrays
+
+
+def zero_one(array: Array, positive: str | None) -> list[int]:
+    """Return labels as 0 and 1; `positive` names the label that becomes 1."""
+    if positive is None:
+        if any(value not in (0, 1) for value in array.values):
+            raise Bad(MALFORMED, "labels other than 0 and 1, and no label is called positive")
+        return [int(value) for value in array.values]
+    if array.dtype[1] == "U":
+        return [int(value == positive) for value in array.values]
+    try:
+        wanted = Fraction(positive)
+    except (ValueError, ZeroDivisionError):
+        raise Open(f"labels are numbers, and {positive[:40]!r} is not one read here") from None
+    return [int(Fraction(repr(value + 0)) == wanted) for value in array.values]
+
+
+class Classifier:
+    """alpha = X (X'X + ridge D)^-1 h over the reals, from the arrays.
+
+    Column j of train and test is N_j 2^-S_j, N_j integers. With u_j = w_j 2^-S_j the normal
+    equations are M u = g in integers: M = b X'X + a diag(4^S_j) where penalised, ridge = a/b,
+    g_j = b h_j 2^S_j, and alpha_i = sum_j N_ij u_j. They are solved by an approximate inverse C
+    of M and exact residuals: if |I - C M| <= 1/2 (row sums), then |u - x| <= 2 |C (g - M x)|.
+    """
+
+    def __init__(self, run: dict[str, Any], arrays: dict[str, Array]) -> None:
+        self.n = int(run["training_points"])
+        self.labels = zero_one(arrays["y_train"], run["positive"])
+        self.test_labels = zero_one(arrays["y_test"], run["positive"])
+        columns = list(design(run["scale"], arrays["X_train"], arrays["X_test"]))
+        if run["intercept"]:
+            columns.append([1.0] * (self.n + len(self.test_labels)))
+        exact = [integers(column) for column in columns]
+        shifts = [shift for _, shift in exact]
+        rows = list(zip(*(column for column, _ in exact), strict=True))
+        self.rows, self.test = rows[: self.n], rows[self.n :]
+        k, ridge = len(columns), rational(run["ridge"]["value"], "ridge")
+        self.b = ridge.denominator
+        matrix = [[self.b * v for v in row] for row in gram(self.rows, k)]
+        for j in range(k - int(run["intercept"])):
+            matrix[j][j] += ridge.numerator << (2 * shifts[j])
+        sizes = [matrix[j][j].bit_length() for j in range(k)]
+        # det M <= the product of its diagonal (Hadamard): alphas are integers over det M.
+        self.separation = 2 + sum(sizes)
+        self.reach = max(sum(map(abs, row)) for row in self.rows)
+        ones = [row for row, y in zip(self.rows, self.labels, strict=True) if y]
+        self.sum_ones = [sum(column) for column in zip(*ones, strict=True)] or [0] * k
+        self.sum_all = [sum(column) for column in zip(*self.rows, strict=True)]
+        # Scaled to a diagonal near 1, in units of 2^-unit: for M 2^-(half_i + half_j), u 2^half.
+        self.half = [size // 2 for size in sizes]
+        self.unit = 2 * max(self.half)
+        self.scaled = [
+            [v << (self.unit - self.half[i] - self.half[j]) for j, v in enumerate(row)]
+            for i, row in enumerate(matrix)
+        ]
+        self.inverse, self.bits = self.invert()
+
+    def invert(self) -> tuple[list[list[int]], int]:
+        """Return C 2^bits for the scaled M, proven to be near its inverse: |I - C M| <= 1/2."""
+        for bits in (96, 384, 1536, 6144):
+            rough = [[(v << bits) >> self.unit for v in row] for row in self.scaled]
+            inverse, far = gauss_jordan(rough, bits), []
+            for i, row in enumerate(inverse):
+                # M is symmetric: its rows are its columns.
+                entries = [sum(map(mul, row, column)) for column in self.scaled]
+                entries[i] -= 1 << (bits + self.unit)
+                far.append(sum(map(abs, entries)))
+            if far and 2 * max(far) <= 1 << (bits + self.unit):
+                return inverse, bits
+        raise Open("X'X + ridge is singular, or too ill-conditioned for this check")
+
+    def solve(self, at: int, bits: int) -> list[int]:
+        """Return x: |u_j 2^(half_j) - x_j 2^-bits| <= 2 * 2^-bits for test point `at`."""
+        right = [
+            (self.b * h << (bits + self.unit - self.half[j])) for j, h in enumerate(self.test[at])
+        ]
+        x, down = [0] * len(right), self.unit + self.bits
+        for _ in range(bits + 64):
+            rest = [g - sum(map(mul, row, x)) for g, row in zip(right, self.scaled, strict=True)]
+            step = [sum(map(mul, row, rest)) for row in self.inverse]
+            if max(map(abs, step)) <= 1 << down:
+                return x
+            x = [a + ((b + (1 << (down - 1))) >> down) for a, b in zip(x, step, strict=True)]
+        raise Open("the solution does not settle")
+
+    def scores(self, at: int, factor: Fraction, p: int) -> tuple[Iterator[int], int]:
+        """Return factor * alpha_i in units of 2^-P, each off by at most 2 * reach, and P - p."""
+        extra = self.reach.bit_length() + 2
+        size = factor.numerator.bit_length() - factor.denominator.bit_length() + 1
+        bits = max(p + extra + max(size, 0) + 3, 8)
+        down = bits - p - extra
+        u = [
+            factor.numerator * x // (factor.denominator << (down + half))
+            for x, half in zip(self.solve(at, bits), self.half, strict=True)
+        ]
+        return (sum(map(mul, row, u)) for row in self.rows), extra
+
+    def is_bounded(self, at: int, q: Fraction, t: Fraction, bound: Fraction) -> bool:
+        """Return whether ln B(t) of (6) is at most `bound`, for test point `at`."""
+        a, c = q.numerator, q.denominator - q.numerator
+
+        def ask(p: int) -> bool | None:
+            low = high = 1 << p
+            e, found = 0, self.scores(at, -t, p)
+            for x, label in zip(found[0], self.labels, strict=True):
+                # x 2^-p is between this one minus 1 and plus 2: 2 reach < 2^(extra - 1).
+                m, k = exp_parts(x >> found[1], p)
+                m_low, m_high = m - p - 8, m + p + 16
+                one, two = (a, c) if label else (c, a)
+                if k > 0:
+                    f_low = (one << p >> k) + two * m_low
+                    f_high = (one << p >> k) + two * m_high + 1
+                    e += k
+                else:
+                    f_low = (one << p) + (two * m_low >> -k)
+                    f_high = (one << p) + (two * m_high >> -k) + 1
+                low, high = low * f_low, high * f_high
+                down = low.bit_length() - p - 1
+                low, high, e = low >> down, -(-high >> down), e + down - p
+            e, (logs, logs_high) = e - p, log_between(a + c, p)
+            start = ((t / 2 - bound).numerator << p) // (t / 2 - bound).denominator
+            power = sorted((e * ln2(p), e * (ln2(p) + 2)))
+            return order(
+                log_between(low, p)[0] + power[0] + start - self.n * logs_high,
+                log_between(high, p)[1] + power[1] + start + 1 - self.n * logs,
+            )
+
+        return t == 0 <= bound or decide(ask, most=1 << 12)
+
+    def sign(self, at: int, weights: Sequence[int], total: int) -> int:
+        """Return the sign of sum_j weights_j u_j - total/2, exactly, for test point `at`."""
+        top, bits = max(self.half), 128
+        lift = [top - half for half in self.half]
+        error = sum(2 * abs(w) << up for w, up in zip(weights, lift, strict=True))
+        while True:
+            terms = zip(weights, self.solve(at, bits), lift, strict=True)
+            value = sum(w * x << up for w, x, up in terms) - (total << (bits + top - 1))
+            if abs(value) > error:
+                return 1 if value > 0 else -1
+            if bits + top > self.separation + (2 * error).bit_length():
+                return 0  # anything but 0 would be at least 1 / (2 det M)
+            bits *= 2
+
+    def is_constant(self, at: int) -> bool:
+        """Return whether the sum of max(alpha_i, 0) is < 1/2, exactly: no labelling reaches it."""
+        p = 64
+        while True:
+            found, extra = self.scores(at, Fraction(1), p)
+            value = sum(max(x, 0) for x in found) - (1 << (p + extra - 1))
+            error = 2 * self.reach * self.n
+            if abs(value) > error:
+                return value < 0
+            if p + extra > self.separation + (2 * error).bit_length():
+                return False
+            p *= 2
+
+    def false_statements(self, run: dict[str, Any], record: dict[str, Any]) -> Iterator[str]:
+        """Yield what the data show to be false in a record."""
+        at, q = int(record["index"]), rational(run["noise_model"]["q"], "q")
+        if int(record["label"]) != self.test_labels[at]:
+            yield "label: the data have another"
+        if record["constant"]:
+            if not self.is_constant(at):
+                yield "constant: some labelling changes the vote"
+            return
+        t, bound = binary64(record["t"], "t"), upper_end(record["log_error"], "log_error")
+        if not self.is_bounded(at, q, t, bound):
+            yield "log_error: ln B(t) is above it"
+        a, b = q.as_integer_ratio()
+        mean = [(b - 2 * a) * x + a * y for x, y in zip(self.sum_ones, self.sum_all, strict=True)]
+        if not record["decided"] and (self.sign(at, mean, b) >= 0) != (record["prediction"] == "1"):
+            yield "prediction: not the sign of the mean score"
+
+
+def design(scale: dict[str, Any], train: Array, test: Array) -> Iterator[list[float]]:
+    """Yield the columns, training rows first: fl(fl(x - mean) / deviation), or as they are."""
+    values, d = [*train.values, *test.values], train.shape[1]
+    kept = [j for j in range(d) if str(j) not in scale["dropped"]]
+    for at, j in enumerate(kept):
+        column = [float(v) for v in values[j::d]]
+        if any(map(ne, column, values[j::d])):
+            raise Bad(MALFORMED, f"data: column {j} is not exact in float64, or not finite")
+        if scale["rule"] == "standard":
+            mean, deviation = (float.fromhex(scale[name][at]) for name in ("mean", "deviation"))
+            column = [(v - mean) / deviation for v in column]
+        if not all(map(math.isfinite, column)):
+            raise Bad(MALFORMED, f"data: column {j} is not finite once it is scaled")
+        yield column
+
+
+def integers(column: Sequence[float]) -> tuple[list[int], int]:
+    """Return N and S >= 0 with column = N 2^-S, exactly."""
+    ratios = [value.as_integer_ratio() for value in column]
+    shift = max(bottom for _, bottom in ratios).bit_length() - 1
+    return [top << (shift + 1 - bottom.bit_length()) for top, bottom in ratios], shift
+
+
+def gram(rows: Sequence[Sequence[int]], k: int) -> list[list[int]]:
+    """Return N'N, exactly: each row packed into one integer, so that k products cost one."""
+    width = 2 + max(sum(v * v for v in column) for column in zip(*rows, strict=True)).bit_length()
+    packed = [sum(v << (width * j) for j, v in enumerate(row)) for row in rows]
+    mask, half, found = (1 << width) - 1, 1 << (width - 1), []
+    for column in zip(*rows, strict=True):
+        total, line = sum(map(mul, column, packed)), []
+        for _ in range(k):
+            digit = total & mask
+            digit -= (digit >= half) << width
+            line.append(digit)
+            total = (total - digit) >> width
+        found.append(line)
+    return found
+
+
+def gauss_jordan(matrix: list[list[int]], bits: int) -> list[list[int]]:
+    """Return roughly the inverse, in units of 2^-bits; nothing rests on its accuracy."""
+    k, one = len(matrix), 1 << bits
+    rows = [row + [one * (i == j) for j in range(k)] for i, row in enumerate(matrix)]
+    for j in range(k):
+        pivot = rows[j][j]
+        if pivot <= 0:
+            return []
+        rows[j] = [(v << bits) // pivot for v in rows[j]]
+        for i in range(k):
+            if i != j and rows[i][j]:
+                factor, source = rows[i][j], rows[j]
+                rows[i] = [a - (factor * b >> bits) for a, b in zip(rows[i], source, strict=True)]
+    return [row[k:] for row in rows]
+
+
+# The whole check.
+
+
+def compare_files(folder: Path, found: Evidence, report: Report) -> None:
+    """Hold run.json and certificates.jsonl, which people read, against what was signed."""
+    for name in ("run.json", "certificates.jsonl"):
+        if not (folder / name).exists():
+            report.add(name, NOT_CHECKED, "there is no such file")
+            continue
+        try:
+            data = read_bytes(folder / name, MAX_FILE if name == "run.json" else MAX_ARRAY)
+            if name == "run.json":
+                same_run(read_plain(data, name), found.run)
+            else:
+                same_records(data, found.records)
+        except Bad as error:
+            report.add(name, FAILED, str(error), error.code)
+        else:
+            report.add(name, CHECKED, "says what was signed")
+
+
+def same_run(read: Any, signed: dict[str, Any]) -> None:
+    """Refuse a run.json that is not the one signed, naming the first member that differs."""
+    if read != signed:
+        names = sorted({*read, *signed}) if isinstance(read, dict) else ["all"]
+        at = next((n for n in names if n == "all" or read.get(n, 0) != signed.get(n, 0)), "")
+        raise Bad(UNTRUSTED, f"run.json: {at[:40]!r} is not as signed")
+
+
+def same_records(data: bytes, records: Sequence[dict[str, Any]]) -> None:
+    """Refuse certificates that are not the signed records, naming the first line that differs."""
+    lines = data.split(b"\n")
+    if lines.pop() or len(lines) != len(records):
+        raise Bad(UNTRUSTED, f"certificates.jsonl: not {len(records)} lines")
+    for at, (line, record) in enumerate(zip(lines, records, strict=True)):
+        read = read_plain(line, f"certificates.jsonl, line {at + 1}")
+        signed = {name: record[name] for name in COMPARED}
+        if isinstance(signed["log_error"], list) and isinstance(read, dict):
+            stated = read.get("log_error")
+            if isinstance(stated, str) and Fraction(float.fromhex(stated)) >= upper_end(
+                signed["log_error"], "log_error"
+            ):
+                signed["log_error"] = stated
+        if read != signed:
+            raise Bad(UNTRUSTED, f"certificates.jsonl, line {at + 1}: not the signed record")
+
+
+def check_figures(found: Evidence, unsmoothed: int | None, report: Report) -> None:
+    """Derive the accuracies of the run from its records."""
+    run, records, total = found.run, found.records, len(found.records)
+
+    def share(hits: int) -> str:
+        return (hits * 10**6 // total / 10**6).hex()
+
+    right = [r for r in records if r["prediction"] == r["label"]]
+    proven = [r for r in right if r["decided"]]
+    ones = sum(record["label"] == "1" for record in records)
+    hits = {"clean": len(right), "decided": len(proven)}
+    hits |= {"constant_0": total - ones, "constant_1": ones}
+    if unsmoothed is not None:
+        hits["unsmoothed"] = unsmoothed
+    wrong = [name for name, count in hits.items() if run["accuracy"][name] != share(count)]
+    for name, curve in run["certified_accuracy"].items():
+        radii = sorted((int(record["radius"][name]) for record in proven), reverse=True)
+        counts, reach = [], len(radii)
+        for r in range(radii[0] + 1 if radii else 1):
+            while reach and radii[reach - 1] < r:
+                reach -= 1
+            counts.append(reach)
+        stated = {"correct": [str(c) for c in counts], "of": str(total)}
+        if curve != {**stated, "accuracy": [share(c) for c in counts]}:
+            wrong.append(f"certified_accuracy.{name}")
+    if wrong:
+        report.add("figures", FAILED, f"{', '.join(wrong)}: not what the records give", REFUTED)
+    else:
+        report.add("figures", CHECKED, "accuracies follow from the records")
+    if unsmoothed is None:
+        report.add("unsmoothed", NOT_CHECKED, "that accuracy needs all records and the data")
+
+
+def check_each(
+    step: str,
+    records: Sequence[dict[str, Any]],
+    question: Callable[[dict[str, Any]], Iterator[str]],
+    report: Report,
+    progress: Callable[[str, int, int], None],
+) -> None:
+    """Ask the same of each record; failures are named, the first five of them."""
+    false, stuck = [], []
+    for done, record in enumerate(records):
+        progress(step, done, len(records))
+        try:
+            false += [f"index {record['index']}: {text}" for text in question(record)][:1]
+        except Open as error:
+            stuck.append(f"index {record['index']}: {error}")
+    for text in false[:5]:
+        report.add(step, FAILED, text, REFUTED)
+    if len(false) > 5:
+        report.add(step, FAILED, f"and {len(false) - 5} more of {len(records)} records", REFUTED)
+    for text in stuck[:5]:
+        report.add(step, NOT_CHECKED, text, OPEN)
+    if not false and not stuck:
+        report.add(step, CHECKED, f"{len(records)} records")
+
+
+def pick(records: list[dict[str, Any]], sample: int | None, seed: str, report: Report) -> Any:
+    """Return the records to derive again: all, or as many as asked, drawn by SHA-256 of a seed."""
+    if sample is None or sample >= len(records):
+        return records
+    total, chance, most = len(records), 1 << 128, 0
+    while 20 * chance > 1 << 128:  # the chance that none of `most` false records is met
+        chance = -(-chance * (total - most - sample) // (total - most))
+        most += 1
+    report.remarks.append(
+        f"sample of {sample} from {total} records, seed {seed!r}: where none is false, you can be "
+        f"95 % sure that at most {most - 1} ({-(-1000 * (most - 1) // total) / 10} %) are"
+        " (if the seed was not known when the run was signed)"
+    )
+    drawn = sorted(range(total), key=lambda i: hashlib.sha256(f"{seed} {i}".encode()).digest())
+    return [records[i] for i in sorted(drawn[:sample])]
+
+
+def check_mathematics(
+    found: Evidence,
+    report: Report,
+    *,
+    data: Path | None,
+    test: Path | None = None,
+    sample: int | None = None,
+    seed: str = "",
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> None:
+    """Derive again what the records say: radii from log_error, log_error from the data."""
+    run, records = found.run, pick(found.records, sample, seed, report)
+    taken = [f"{a['what']} ({a['label_free']})" for a in run["assumptions"]]
+    report.remarks.append(f"taken as fixed when labels are flipped: {', '.join(taken)}")
+    check_each("radii", records, lambda r: false_statements(run, r), report, progress)
+    unsmoothed = None
+    if data is None:
+        for step in ("alpha", "log_error"):
+            report.add(step, NOT_CHECKED, "no --data")
+    else:
+        try:
+            arrays = read_data(data, test, run)
+            report.add("data", CHECKED, "the arrays have the digests that were signed")
+            classifier = Classifier(run, arrays)
+            report.add("alpha", CHECKED, "derived again: exact X'X, residuals of the solution")
+            check_each(
+                *("log_error", records, lambda r: classifier.false_statements(run, r)),
+                *(report, progress),
+            )
+            if found.complete and len(records) == len(found.records):
+                unsmoothed = sum(
+                    (classifier.sign(int(r["index"]), classifier.sum_ones, 1) >= 0)
+                    == (r["label"] == "1")
+                    for r in records
+                )
+        except Open as error:
+            report.add("alpha", NOT_CHECKED, str(error), OPEN)
+        except Bad as error:
+            report.add("data", FAILED, str(error), error.code)
+    if found.complete:
+        check_figures(found, unsmoothed, report)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check what the command line names; print each step; return the exit code."""
+    sys.set_int_max_str_digits(1 << 17)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("--key", type=Path, help="the issuer's public key (PEM)")
+    parser.add_argument("--data", type=Path, help="the data set, .npz or CSV")
+    parser.add_argument("--test", type=Path, help="the CSV with the test rows")
+    parser.add_argument("--sample", type=int, help="derive only so many records again")
+    parser.add_argument("--seed", default="", help="what draws them; choose it yourself")
+    parser.add_argument("--require-all", action="store_true", help="exit 3 if a step is left")
+    options = parser.parse_args(arguments)
+    if options.sample is not None and (options.sample < 1 or not options.seed):
+        parser.error("--sample takes a number from 1, and a --seed")
+    report = Report()
+    try:
+        if options.key is None:
+            raise Bad(UNTRUSTED, "no --key: whose signature should this be? No key is trusted here")
+        found = evidence(options.run, options.key, report)
+        if found.complete:
+            compare_files(options.run, found, report)
+        check_mathematics(
+            *(found, report),
+            data=options.data,
+            test=options.test,
+            sample=options.sample,
+            seed=options.seed,
+            progress=show_progress if sys.stderr.isatty() else lambda *_: None,
+        )
+    except Bad as error:
+        report.add("trust" if error.code == UNTRUSTED else "format", FAILED, str(error), error.code)
+    except KeyboardInterrupt:
+        return 130
+    except (MemoryError, Exception) as error:  # never let a defect look like a verdict
+        print(f"checker: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+        return 70
+    steps = [(name, state, text) for name, state, text, _ in report.steps]
+    print("\n".join(report_lines(steps, report.remarks)))
+    return report.exit_code(require_all=options.require_all)
+
+
+def show_progress(step: str, done: int, total: int) -> None:
+    """Say on a terminal how far a step is."""
+    if done % 16 == 0:
+        print(f"\r{step}: {done} of {total} ", end="\r", file=sys.stderr, flush=True)
+
+
+def conclusion(failed: Sequence[object], left: Sequence[str]) -> str:
+    """Return in one line what the steps come to."""
+    if failed:
+        return "NOT VERIFIED"
+    missing = ", ".join(dict.fromkeys(left))
+    return f"verified, but not checked: {missing}" if left else "verified: every step was checked"
+
+
+def report_lines(steps: Sequence[tuple[str, str, str]], remarks: Sequence[str]) -> list[str]:
+    """Return each step, wrapped to 79 columns, the remarks and the conclusion."""
+    lines = []
+    for name, state, text in steps:
+        shown = "".join(c if c.isprintable() else "?" for c in text)
+        head = f"{state:<12} {name:<18} "
+        lines += textwrap.wrap(head + shown, 79, subsequent_indent=" " * len(head))
+    for remark in remarks:
+        lines += textwrap.wrap(remark, 79)
+    failed = [name for name, state, _ in steps if state == FAILED]
+    left = [name for name, state, _ in steps if state == NOT_CHECKED]
+    return lines + textwrap.wrap(conclusion(failed, left), 79)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

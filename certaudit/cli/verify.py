@@ -1,0 +1,111 @@
+"""`certaudit verify`: is a signed run, or the proof of one record, to be trusted, and true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from certaudit.cli.output import print_json, progress, show
+from certaudit.errors import Untrusted
+
+if TYPE_CHECKING:
+    from certaudit.verifier import Verification
+
+__all__ = ["verification_report", "verify"]
+
+
+@click.command(short_help="Verify a signed run, or the proof of one record.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    metavar="KEY",
+    help="The issuer's public key (PEM). No key is trusted by default.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DATA",
+    help="The data set: derives alpha and each log_error again.",
+)
+@click.option(
+    "--test",
+    "test_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The CSV with the test rows, if they were given apart.",
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Derive N records again, not all; says what that proves.",
+)
+@click.option("--seed", default="", metavar="S", help="Draws them: any text, chosen by you.")
+@click.option(
+    "--tsa-ca",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Certificates to verify a time stamp under (PEM).",
+)
+@click.option("--require-all", is_flag=True, help="Exit 3 if any step is not checked.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What to print.",
+)
+def verify(
+    run: Path,
+    key: Path | None,
+    data: Path | None,
+    test_file: Path | None,
+    sample: int | None,
+    seed: str,
+    tsa_ca: Path | None,
+    require_all: bool,
+    format_: str,
+) -> int:
+    """Verify who signed RUN, that nothing was changed since, and that it is true.
+
+    RUN is a signed run folder or a file of prove-inclusion. Radii are derived from the
+    bounds again; with --data the bounds from the data, too.
+
+    Exit codes: 0 nothing failed, 1 a statement is false, 2 unreadable, 3 left open,
+    4 not trusted: no key, or signature, digest, tree or files are wrong.
+    """
+    from certaudit.verifier import verify as verify_run
+
+    if sample is not None and not seed:
+        raise click.UsageError("--sample needs a --seed, one that the issuer did not know")
+    if key is None:
+        raise Untrusted("no --key: whose signature should this be? No key is trusted by default")
+    with progress("verifying") as bar:
+        found = verify_run(
+            run,
+            key=key,
+            data=data,
+            test=test_file,
+            sample=sample,
+            seed=seed,
+            tsa_ca=tsa_ca,
+            require_all=require_all,
+            progress=lambda _, done, total: bar(done, total),
+        )
+    if format_ == "json":
+        print_json(found.as_json())
+    else:
+        show(*verification_report(found))
+    return found.exit_code
+
+
+def verification_report(found: Verification) -> list[str]:
+    """Return the steps, remarks and the conclusion as lines for a terminal."""
+    from certaudit.checker import report_lines
+
+    steps = [(step.name, step.state, step.detail) for step in found.steps]
+    return report_lines(steps, found.remarks)

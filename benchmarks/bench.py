@@ -40,6 +40,7 @@ SECTIONS = {
     7: "tight thresholds",
     8: "Clopper-Pearson decisions",
     9: "audits",
+    10: "signed records",
 }
 NAMES = ("mnist17", "spambase_log", "imdb")
 MAIN = NAMES[0]
@@ -305,6 +306,10 @@ def _section(number: int, sources: dict[str, Source], *, full: bool) -> None:
         import audits
 
         audits.audits(run_measured, full=full)
+    elif number == 10:
+        import records
+
+        records.records(run_measured, sources, full=full)
     else:
         _engines(number, sources, full=full)
 

@@ -44,6 +44,25 @@ def test_the_audit_shown_is_the_audit(monkeypatch, capsys):
     assert printed[: len(shown.splitlines())] == shown.splitlines()
 
 
+def test_the_verification_shown_is_the_verification(tmp_path, monkeypatch, capsys):
+    (block,) = re.findall(r"```console\n(\$ certaudit keygen .*?)```", README, re.DOTALL)
+    (made,) = re.findall(r"^\$ certaudit (certify .*)$", README.replace("\\\n", ""), re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("CERTAUDIT_PASSPHRASE", "of a test")
+    data = files("certaudit").joinpath("data", "breast_cancer.csv").read_bytes()
+    Path("certaudit/data").mkdir(parents=True)
+    Path("certaudit/data/breast_cancer.csv").write_bytes(data)
+    commands = re.findall(r"^\$ certaudit (.*)$", block, re.MULTILINE)
+    for command in (made, *commands):
+        capsys.readouterr()
+        assert main(command.split()) == 0
+    printed = capsys.readouterr().out.splitlines()
+    shown = [line for line in block.splitlines() if not line.startswith("$")]
+    differing = [line for line, other in zip(shown, printed, strict=True) if line != other]
+    assert [line[:4] for line in differing] == ["key "]
+
+
 def test_the_table_of_commands_is_complete():
     assert set(re.findall(r"^\| `certaudit ([a-z-]+)", README, re.MULTILINE)) == set(app.commands)
 

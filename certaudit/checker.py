@@ -24,6 +24,7 @@ import struct
 import sys
 import textwrap
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ PREDICATE_TYPE = "urn:certaudit:certificates:label-flip:v1"
 RECORD_TYPE = "urn:certaudit:record:label-flip:v1"
 INCLUSION_TYPE = "urn:certaudit:inclusion:v1"
 ARRAYS = ("X_test", "X_train", "y_test", "y_train")
+VERSIONS = ("certaudit", "python", "numpy", "python-flint", "flint")
 ACCURACIES = ("clean", "decided", "unsmoothed", "constant_0", "constant_1")
 BOUNDS = ("t", "log_error", "p_lower", "radius")
 COMPARED = ("index", "prediction", "label", "decided", "constant", *BOUNDS)
@@ -149,14 +151,16 @@ def read_plain(data: bytes, what: str) -> Any:
         raise Bad(UNTRUSTED, f"{what}: not the JSON that was signed ({str(error)[:80]})") from None
 
 
-INTEGER = re.compile(r"0|[1-9][0-9]{0,18}")
+INTEGER = re.compile(r"0|[1-9][0-9]{0,14}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
-TEXT = re.compile(r"(?s).{0,4096}")
+TEXT = re.compile(r"(?s).*")
 BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 BIT = re.compile(r"[01]")
 FLOAT = re.compile(r"-?0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,4}")
-RATIONAL = re.compile(r"(?:0|-?[1-9][0-9]{0,1099})(?:/[1-9][0-9]{0,1099}|e-?[1-9][0-9]{0,4})?")
-WIRE = re.compile(r"0|-?[1-9][0-9]{0,4000}")
+RATIONAL = re.compile(r"(?:0|-?[1-9][0-9]{0,999})(?:/[1-9][0-9]{0,999}|e-?[1-9][0-9]{0,4})?")
+DYADIC = re.compile(r"0x([0-9a-f]{1,1000})p(-?[0-9]{1,5})")
+PLAIN = re.compile(r"[+-]?[0-9.]{1,1000}(?:[eE][+-]?[0-9]{1,4}|/[0-9]{1,1000})?")
+WIRE = re.compile(r"0|-?[1-9][0-9]{0,3998}")
 
 
 def binary64(text: object, where: str) -> Fraction:
@@ -171,12 +175,27 @@ def binary64(text: object, where: str) -> Fraction:
 
 
 def rational(text: object, where: str) -> Fraction:
-    """Return an exact number: a binary64, "p/q" in lowest terms, or "<integer>e<exponent>"."""
+    """Return an exact number: "p/q" in lowest terms, or one too long for that as m e, 0x m p."""
     if isinstance(text, str) and RATIONAL.fullmatch(text):
         value = Fraction(text)
-        if "e" in text or str(value) == text:
+        if str(value) == text or ("e" in text and len(str(value)) > 1000):
             return value
-    return binary64(text, where)
+    if isinstance(text, str) and (found := DYADIC.fullmatch(text)):
+        return int(found[1], 16) * Fraction(2) ** int(found[2])
+    raise Bad(
+        MALFORMED, f"{where}: {str(text)[:40]!r} is not an exact number as it is spelled here"
+    )
+
+
+def ridge_value(text: object, where: str) -> Fraction:
+    """Return a ridge: a binary64 where one holds it, else an exact number."""
+    is_float = isinstance(text, str) and FLOAT.fullmatch(text)
+    value = binary64(text, where) if is_float else rational(text, where)
+    with suppress(OverflowError):
+        number = float(value)
+        if (number == value and number.hex() != text) or value < 0:
+            raise Bad(MALFORMED, f"{where}: negative, or not spelled as the format says")
+    return value
 
 
 def upper_end(value: object, where: str) -> Fraction:
@@ -252,7 +271,7 @@ RUN_SHAPE: dict[str, Any] = {
     "intercept": flag,
     "noise_model": {"name": "label-flip", "q": rational, "classes": "2"},
     "guarantee": [re.compile("kl|tight")],
-    "ridge": {"rule": re.compile("auto|paper|given"), "value": rational},
+    "ridge": {"rule": re.compile("auto|paper|given"), "value": ridge_value},
     "scale": {
         "rule": re.compile("standard|none"),
         "dropped": [INTEGER],
@@ -269,7 +288,7 @@ RUN_SHAPE: dict[str, Any] = {
     **dict.fromkeys(("label_column", "positive"), (None, TEXT)),
     **dict.fromkeys(COUNTED, INTEGER),
     "data": {name: {"sha256": DIGEST, "dtype": TEXT, "shape": [INTEGER]} for name in ARRAYS},
-    "versions": {"*": TEXT},
+    "versions": dict.fromkeys(VERSIONS, TEXT),
     "accuracy": dict.fromkeys(ACCURACIES, binary64),
     "certified_accuracy": {"*": {"correct": [INTEGER], "of": INTEGER, "accuracy": [binary64]}},
     "findings": [{"code": TEXT, "name": TEXT, "message": TEXT}],
@@ -552,9 +571,9 @@ def evidence(path: Path, key_file: Path, report: Report) -> Evidence:
         shape = {"bundle": BUNDLE_SHAPE, "leaf": INTEGER, "path": [DIGEST]}
         fit(proof, {**shape, "record": RECORD_SHAPE, "type": INCLUSION_TYPE}, "proof")
         statement = signed_statement(proof["bundle"], key, report)
+        check_inclusion(proof, statement)
         records = record_list([canonical(proof["record"])], statement, complete=False)
         report.add("records", NOT_CHECKED, "a proof has one record, not the file")
-        check_inclusion(proof, statement)
         report.add("tree", CHECKED, f"line {proof['leaf']} of {tree_of(statement)['size']}")
         return Evidence(statement["predicate"]["run"], records, complete=False)
     name = path / "bundle.json"
@@ -597,7 +616,10 @@ def signed_statement(bundle: dict[str, Any], key: bytes, report: Report) -> dict
     payload = decode64(envelope["payload"], "bundle: payload")
     signature = decode64(envelope["signatures"][0]["sig"], "bundle: sig")
     fingerprint = hashlib.sha256(key).digest()
-    if decode64(material["publicKey"]["hint"], "bundle: hint") != fingerprint:
+    hint = decode64(material["publicKey"]["hint"], "bundle: hint")
+    if len(hint) != 32 or len(signature) > 1024:
+        raise Bad(MALFORMED, "bundle: the hint is not a SHA-256, or the signature too long")
+    if hint != fingerprint:
         raise Bad(UNTRUSTED, "signature: made with another key than the one given")
     message = b"DSSEv1 %d %s %d " % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload))
     if not is_signed(key, message + payload, signature):
@@ -626,12 +648,8 @@ def check_statement(statement: dict[str, Any]) -> None:  # noqa: C901
         raise Bad(MALFORMED, "statement: its subjects are not records.jsonl and the run's data")
     if not 0 < rational(run["noise_model"]["q"], "q") < Fraction(1, 2):
         raise Bad(MALFORMED, "statement: q is not in (0, 1/2)")
-    if rational(run["ridge"]["value"], "ridge") < 0:
-        raise Bad(MALFORMED, "statement: the ridge is negative")
     if run["guarantee"] not in (["kl"], ["kl", "tight"]):
         raise Bad(MALFORMED, "statement: the guarantees are neither kl nor kl, tight")
-    if set(run["certified_accuracy"]) != set(run["guarantee"]):
-        raise Bad(MALFORMED, "statement: certified_accuracy is not of the run's guarantees")
     n, m, certified, k = (int(run[name]) for name in COUNTED)
     shapes = [[int(size) for size in run["data"][name]["shape"]] for name in ARRAYS]
     dropped, scale = [int(j) for j in run["scale"]["dropped"]], run["scale"]
@@ -647,6 +665,12 @@ def check_statement(statement: dict[str, Any]) -> None:  # noqa: C901
         raise Bad(MALFORMED, "statement: a deviation that is not positive")
     if (scale["rule"] == "none" and dropped) or (k == 0 and not run["intercept"]):
         raise Bad(MALFORMED, "statement: columns dropped without scaling, or none left")
+    curves = run["certified_accuracy"].values()
+    if set(run["certified_accuracy"]) != set(run["guarantee"]) or any(
+        curve["of"] != run["certified_points"] or len(curve["correct"]) != len(curve["accuracy"])
+        for curve in curves
+    ):
+        raise Bad(MALFORMED, "statement: certified_accuracy is not of the run's guarantees")
     if tree_of(statement)["size"] != str(certified):
         raise Bad(MALFORMED, "statement: the tree's size is not the number of certified points")
 
@@ -685,7 +709,7 @@ def check_inclusion(proof: dict[str, Any], statement: dict[str, Any]) -> None:
     tree, leaf = tree_of(statement), leaf_hash(canonical(proof["record"]))
     at, path = int(proof["leaf"]), [bytes.fromhex(node) for node in proof["path"]]
     if at >= int(tree["size"]):
-        raise Bad(UNTRUSTED, "proof: its leaf lies outside the signed tree")
+        raise Bad(MALFORMED, "proof: its leaf lies outside the signed tree")
     found = path_root(leaf, at, int(tree["size"]), path)
     if found is None or found.hex() != tree["root"]:
         raise Bad(UNTRUSTED, "proof: the path does not lead from this record to the signed root")
@@ -845,7 +869,7 @@ def log_tail(q: Fraction, r: int, p: int) -> tuple[int, int] | None:
     """
     a, c = q.numerator, q.denominator - q.numerator
     w = p + 32 + 2 * r.bit_length() + -(-3 * r * a // (2 * c))  # (1-q)^-r < 2^(1.5 r a/c)
-    if r * (a + c).bit_length() > 1 << 24:
+    if r * (a + c).bit_length() > 1 << 24 or r * w > 1 << 35:
         raise Open("the tight threshold of a radius this large is not derived here")
     half = 1 << (w - 1)
     low = (c**r << w) // (a + c) ** r
@@ -997,6 +1021,13 @@ def read_csv(path: Path, column: str, part: slice, name: str) -> dict[str, Array
     return {f"X_{name}": features, f"y_{name}": labels}
 
 
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, EOFError, RuntimeError, csv.Error, struct.error),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What the readers raise for broken files (NotImplementedError is a RuntimeError)."""
+
+
 def read_data(path: Path, test: Path | None, run: dict[str, Any]) -> dict[str, Array]:
     """Return the arrays of a data file, which have to be those whose digests were signed."""
     column, fifth = run["label_column"], slice(None, None, None if test else 5)
@@ -1006,7 +1037,7 @@ def read_data(path: Path, test: Path | None, run: dict[str, Any]) -> dict[str, A
         else:
             arrays = read_csv(path, column, fifth, "train")
             arrays |= read_csv(test or path, column, fifth, "test")
-    except (OSError, ValueError, KeyError, csv.Error, struct.error, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise Bad(MALFORMED, f"{path}: cannot be read ({str(error)[:80]})") from None
     for name, array in arrays.items():
         shape = [str(size) for size in array.shape]
@@ -1024,7 +1055,7 @@ def zero_one(array: Array, positive: str | None) -> list[int]:
     if array.dtype[1] == "U":
         return [int(value == positive) for value in array.values]
     try:
-        wanted = Fraction(positive)
+        wanted = Fraction(positive if PLAIN.fullmatch(positive) else "")
     except (ValueError, ZeroDivisionError):
         raise Open(f"labels are numbers, and {positive[:40]!r} is not one read here") from None
     return [int(Fraction(repr(value + 0)) == wanted) for value in array.values]
@@ -1050,7 +1081,7 @@ class Classifier:
         shifts = [shift for _, shift in exact]
         rows = list(zip(*(column for column, _ in exact), strict=True))
         self.rows, self.test = rows[: self.n], rows[self.n :]
-        k, ridge = len(columns), rational(run["ridge"]["value"], "ridge")
+        k, ridge = len(columns), ridge_value(run["ridge"]["value"], "ridge")
         self.b = ridge.denominator
         matrix = [[self.b * v for v in row] for row in gram(self.rows, k)]
         for j in range(k - int(run["intercept"])):
@@ -1081,7 +1112,7 @@ class Classifier:
                 entries = [sum(map(mul, row, column)) for column in self.scaled]
                 entries[i] -= 1 << (bits + self.unit)
                 far.append(sum(map(abs, entries)))
-            if far and 2 * max(far) <= 1 << (bits + self.unit):
+            if far and max(far) << 8 <= 1 << (bits + self.unit):
                 return inverse, bits
         raise Open("X'X + ridge is singular, or too ill-conditioned for this check")
 
@@ -1091,7 +1122,7 @@ class Classifier:
             (self.b * h << (bits + self.unit - self.half[j])) for j, h in enumerate(self.test[at])
         ]
         x, down = [0] * len(right), self.unit + self.bits
-        for _ in range(bits + 64):
+        for _ in range(bits + self.bits + max(map(int.bit_length, right))):
             rest = [g - sum(map(mul, row, x)) for g, row in zip(right, self.scaled, strict=True)]
             step = [sum(map(mul, row, rest)) for row in self.inverse]
             if max(map(abs, step)) <= 1 << down:
@@ -1180,7 +1211,8 @@ class Classifier:
                 yield "constant: some labelling changes the vote"
             return
         t, bound = binary64(record["t"], "t"), upper_end(record["log_error"], "log_error")
-        if not self.is_bounded(at, q, t, bound):
+        # ln(1 - p) <= 0 needs no witness: near a tie ln B(t) may be above 0.
+        if bound < 0 and not self.is_bounded(at, q, t, bound):
             yield "log_error: ln B(t) is above it"
         a, b = q.as_integer_ratio()
         mean = [(b - 2 * a) * x + a * y for x, y in zip(self.sum_ones, self.sum_all, strict=True)]
@@ -1281,8 +1313,8 @@ def same_records(data: bytes, records: Sequence[dict[str, Any]]) -> None:
         read = read_plain(line, f"certificates.jsonl, line {at + 1}")
         signed = {name: record[name] for name in COMPARED}
         if isinstance(signed["log_error"], list) and isinstance(read, dict):
-            stated = read.get("log_error")
-            if isinstance(stated, str) and Fraction(float.fromhex(stated)) >= upper_end(
+            stated = str(read.get("log_error"))
+            if FLOAT.fullmatch(stated) and binary64(stated, "log_error") >= upper_end(
                 signed["log_error"], "log_error"
             ):
                 signed["log_error"] = stated
@@ -1308,7 +1340,10 @@ def check_figures(found: Evidence, unsmoothed: int | None, report: Report) -> No
     for name, curve in run["certified_accuracy"].items():
         radii = sorted((int(record["radius"][name]) for record in proven), reverse=True)
         counts, reach = [], len(radii)
-        for r in range(radii[0] + 1 if radii else 1):
+        if len(curve["correct"]) != (radii[0] + 1 if radii else 1):
+            wrong.append(f"certified_accuracy.{name}")
+            continue
+        for r in range(len(curve["correct"])):
             while reach and radii[reach - 1] < r:
                 reach -= 1
             counts.append(reach)

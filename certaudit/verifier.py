@@ -25,6 +25,9 @@ from certaudit.records.store import load_evidence, read_file
 __all__ = ["Step", "Verification", "verify"]
 
 
+_SPELLED = {"ecdsa-p256": "ECDSA P-256", "ed25519": "Ed25519"}
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step: its name, "checked", "failed" or "not checked", and what was seen or why not."""
@@ -140,7 +143,7 @@ def _evidence(
         files = (checker.NOT_CHECKED, "a proof has one record, not the file")
         tree = f"line {proof.leaf} of {proof.statement.predicate.tree.size}"
         run, bundle = proof.run, proof.bundle
-    report.add("signature", checker.CHECKED, key.algorithm)
+    report.add("signature", checker.CHECKED, _SPELLED[key.algorithm])
     report.remarks.append(f"key {key.fingerprint}")
     report.add("statement", checker.CHECKED, "in-toto v1, canonical, every member known")
     report.add("records", *files)

@@ -58,6 +58,7 @@ MAX_LINE = 64 << 10
 MAX_BUNDLE = 16 << 20
 MAX_PROOF = MAX_BUNDLE + 2 * MAX_LINE
 MAX_RECORDS = 10_000_000
+MAX_EXPONENT = 1 << 16
 
 # `$` alone would let a newline follow.
 _END = r"$(?!\n)"
@@ -284,6 +285,13 @@ class Run(Closed, frozen=True):
         kept = int(self.feature_columns) if self.scale.rule == "standard" else 0
         if not len(self.scale.mean) == len(self.scale.deviation) == kept:
             raise InputError("scale: not one mean and deviation for each column kept")
+        if any(float.fromhex(text) <= 0 for text in self.scale.deviation):
+            raise InputError("scale: a deviation is not positive")
+        dropped = self.scale.dropped
+        if dropped and (self.scale.rule == "none" or int(dropped[-1]) >= int(columns)):
+            raise InputError("scale: a column is dropped that is not there, or without scaling")
+        if self.feature_columns == "0" and not self.intercept:
+            raise InputError("feature_columns: none is left, and there is no intercept")
 
 
 def run_digest(run: Run) -> str:
@@ -323,7 +331,9 @@ class Record(Closed, frozen=True):
         if (t is None) != self.constant or (log_error is None) != self.constant:
             raise InputError("t and log_error are null when, and only when, constant is true")
         if isinstance(log_error, tuple):
-            Enclosure.from_wire(list(log_error))
+            ball = Enclosure.from_wire(list(log_error))
+            if max(abs(ball.mid_exponent), abs(ball.rad_exponent)) > MAX_EXPONENT:
+                raise InputError(f"log_error: an exponent beyond {MAX_EXPONENT}")
         elif t is not None and log_error is not None:
             _check_binary64((t, log_error))
         if isinstance(log_error, tuple) and t is not None:

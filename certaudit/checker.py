@@ -38,6 +38,7 @@ CHECKED, FAILED, NOT_CHECKED = "checked", "failed", "not checked"
 REFUTED, MALFORMED, OPEN, UNTRUSTED = 1, 2, 3, 4
 MAX_FILE, MAX_LINE, MAX_RECORDS, MAX_DEPTH = 1 << 24, 1 << 16, 10**7, 16
 MAX_ARRAY = 1 << 34
+MAX_EXPONENT = 1 << 14
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -177,10 +178,16 @@ def binary64(text: object, where: str) -> Fraction:
 def rational(text: object, where: str) -> Fraction:
     """Return an exact number: "p/q" in lowest terms, or one too long for that as m e, 0x m p."""
     if isinstance(text, str) and RATIONAL.fullmatch(text):
-        value = Fraction(text)
-        if str(value) == text or ("e" in text and len(str(value)) > 1000):
+        digits, e, exponent = text.partition("e")
+        value = Fraction(digits)
+        if not e and str(value) == text:
             return value
-    if isinstance(text, str) and (found := DYADIC.fullmatch(text)):
+        if e and abs(int(exponent)) <= MAX_EXPONENT:
+            value *= Fraction(10) ** int(exponent)
+            if max(value.numerator, value.denominator) >= 10**1000:
+                return value
+    found = DYADIC.fullmatch(text) if isinstance(text, str) else None
+    if found and abs(int(found[2])) <= MAX_EXPONENT:
         return int(found[1], 16) * Fraction(2) ** int(found[2])
     raise Bad(
         MALFORMED, f"{where}: {str(text)[:40]!r} is not an exact number as it is spelled here"
@@ -970,6 +977,8 @@ def make_array(raw: bytes, dtype: str, shape: Sequence[int], where: str) -> Arra
         values: list[Any] = [cell.decode("utf-32-le").rstrip("\0") for cell in cells]
     else:
         values = list(struct.unpack(f"<{count}{CODES[kind]}", raw))
+    if len(values) != count:
+        raise Bad(MALFORMED, f"{where}: text of no length")
     return Array(values, list(shape), dtype, hashlib.sha256(raw).hexdigest())
 
 
@@ -981,6 +990,8 @@ def read_npy(data: bytes, where: str) -> Array:
         header = ast.literal_eval(data[start:end].decode())
         dtype, fortran, shape = (header[k] for k in ("descr", "fortran_order", "shape"))
         known = re.fullmatch("[<|][fiub]([1248])", dtype) or re.fullmatch("<U[0-9]{1,5}", dtype)
+        if not all(type(size) is int for size in shape):
+            raise ValueError(shape)
         in_order = len(shape) == 1 or (len(shape) == 2 and not fortran)
     except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
         raise Bad(MALFORMED, f"{where}: not a .npy file that can be read") from None
@@ -1058,6 +1069,8 @@ def zero_one(array: Array, positive: str | None) -> list[int]:
         wanted = Fraction(positive if PLAIN.fullmatch(positive) else "")
     except (ValueError, ZeroDivisionError):
         raise Open(f"labels are numbers, and {positive[:40]!r} is not one read here") from None
+    if not all(map(math.isfinite, array.values)):
+        raise Bad(MALFORMED, "data: a label that is not finite")
     return [int(Fraction(repr(value + 0)) == wanted) for value in array.values]
 
 
@@ -1223,6 +1236,8 @@ class Classifier:
 def design(scale: dict[str, Any], train: Array, test: Array) -> Iterator[list[float]]:
     """Yield the columns, training rows first: fl(fl(x - mean) / deviation), or as they are."""
     values, d = [*train.values, *test.values], train.shape[1]
+    if "U" in train.dtype + test.dtype:
+        raise Bad(MALFORMED, "data: features that are text")
     kept = [j for j in range(d) if str(j) not in scale["dropped"]]
     for at, j in enumerate(kept):
         column = [float(v) for v in values[j::d]]
@@ -1265,7 +1280,7 @@ def gauss_jordan(matrix: list[list[int]], bits: int) -> list[list[int]]:
     rows = [row + [one * (i == j) for j in range(k)] for i, row in enumerate(matrix)]
     for j in range(k):
         pivot = rows[j][j]
-        if pivot <= 0:
+        if pivot < 1 << (bits // 4):
             return []
         rows[j] = [(v << bits) // pivot for v in rows[j]]
         for i in range(k):

@@ -160,9 +160,7 @@ def read_inclusion(proof: bytes, key: PublicKey, *, what: str = "proof") -> Incl
         raise Untrusted(f"{what}: its path does not lead from this record to the signed root")
     run = statement.predicate.run
     digest = run_digest(run)
-    Series(run, digest).add(found.record, what)
-    if int(found.record.index) < leaf:
-        raise InputError(f"{what}: index {found.record.index} is too small for line {leaf}")
+    Series(run, digest, leaf).add(found.record, what)
     plain = msgspec.json.decode
     return Inclusion(bundle, statement, plain(encode(run)), digest, plain(line), leaf)
 

@@ -348,12 +348,15 @@ class Record(Closed, frozen=True):
 class Series:
     """What holds between a run and its records; they are added in their order.
 
-    `digest` is the run's. Raises InputError, naming `what` was added.
+    They are of the first rows of the test set, every one: who may leave rows out may choose them.
+    `digest` is the run's, `start` the first line that is added.
+
+    Raises InputError, naming `what` was added.
     """
 
-    def __init__(self, run: Run, digest: str) -> None:
-        self.count = 0
-        self._digest, self._last = digest, -1
+    def __init__(self, run: Run, digest: str, start: int = 0) -> None:
+        self.count = start
+        self._digest = digest
         self._points, self._training = int(run.test_points), int(run.training_points)
         self._expected, self._tight = int(run.certified_points), "tight" in run.guarantee
 
@@ -364,8 +367,8 @@ class Series:
             raise InputError(f"{what}: is of another run ({record.run})")
         if index >= self._points:
             raise InputError(f"{what}: index {index} is beyond the run's {self._points} test rows")
-        if index <= self._last:
-            raise InputError(f"{what}: index {index} does not rise")
+        if index != self.count:
+            raise InputError(f"{what}: index {index} where row {self.count} belongs")
         if (radius.tight is not UNSET) != self._tight:
             raise InputError(f"{what}: its radii are not the guarantees of the run")
         largest = int(radius.kl)
@@ -373,7 +376,7 @@ class Series:
             largest = max(largest, int(radius.tight))
         if largest > self._training:
             raise InputError(f"{what}: a radius of {largest} is beyond the training set")
-        self.count, self._last = self.count + 1, index
+        self.count += 1
 
     def end(self, what: str) -> None:
         """Check that there were as many records as the run certified."""

@@ -198,10 +198,11 @@ def ridge_value(text: object, where: str) -> Fraction:
     """Return a ridge: a binary64 where one holds it, else an exact number."""
     is_float = isinstance(text, str) and FLOAT.fullmatch(text)
     value = binary64(text, where) if is_float else rational(text, where)
+    number = math.inf
     with suppress(OverflowError):
         number = float(value)
-        if (number == value and number.hex() != text) or value < 0:
-            raise Bad(MALFORMED, f"{where}: negative, or not spelled as the format says")
+    if value < 0 or (number == value and number.hex() != text):
+        raise Bad(MALFORMED, f"{where}: negative, or not spelled as the format says")
     return value
 
 

@@ -1496,6 +1496,7 @@ RUN_MEMBERS: tuple[tuple[str, ...] | tuple[Json, ...], ...] = (
     ("guarantee-order", "The guarantees in another order.", "guarantee", ["tight", "kl"],
      "three-points"),
     ("ridge-negative", "The ridge is negative.", "ridge.value", f"-{ONE}"),
+    ("ridge-far-below-0", "The ridge is negative, beyond binary64.", "ridge.value", "-" + "9" * 400),
     ("ridge-minus-zero", "The ridge is -0.", "ridge.value", "-0x0.0p+0"),
     ("ridge-upper", "The ridge in upper case.", "ridge.value", "0x1.A000000000000p+0"),
     ("ridge-short", "The ridge without its zeros.", "ridge.value", "0x1.8p+0"),

@@ -5,7 +5,7 @@ ARGS ?=
 PIP_INSTALL := .venv/bin/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-full tables literature proofs lock clean
+.PHONY: help demo test foreign-tools lint bench bench-full tables literature proofs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -15,8 +15,20 @@ help: ## list the targets
 demo: .venv/installed ## run the demonstration
 	.venv/bin/certaudit demo $(ARGS)
 
-test: .venv/installed ## run the tests
+test: .venv/installed foreign-tools ## run the tests
 	.venv/bin/python -m pytest -n 2 $(ARGS)
+
+# Two other programs verify what we sign. Tests say loudly that they are skipped without them.
+foreign-tools:
+	@missing=; for tool in openssl node npm; do command -v $$tool >/dev/null || missing=1; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+	if command -v apt-get >/dev/null && { [ -z "$$sudo" ] || [ "$${CI-}" = true ]; }; then \
+	  { $$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends openssl nodejs npm; } || \
+	    echo "openssl, nodejs or npm could not be installed: the tests that need them are skipped" >&2; \
+	else \
+	  echo "for every test: sudo apt-get install openssl nodejs npm" >&2; \
+	fi
 
 lint: .venv/installed ## check style, types and the direction of imports
 	.venv/bin/ruff check

@@ -21,6 +21,7 @@ from certaudit.records.evidence import read_evidence, read_inclusion
 from certaudit.records.keys import PublicKey, load_public
 from certaudit.records.model import MAX_PROOF, Bundle
 from certaudit.records.store import load_evidence, read_file
+from certaudit.records.timestamp import stamped_at
 
 __all__ = ["Step", "Verification", "verify"]
 
@@ -135,20 +136,21 @@ def _evidence(
         evidence = read_evidence(*load_evidence(path), key)
         records = evidence.records
         files = (checker.CHECKED, "records.jsonl has the SHA-256 that was signed")
-        tree = f"RFC 6962 root over {len(records)} canonical records"
-        run, bundle = evidence.run, evidence.bundle
+        run, bundle, statement = evidence.run, evidence.bundle, evidence.statement
+        tree = checker.tree_text(len(records), run)
     else:
         proof = read_inclusion(read_file(path, MAX_PROOF), key, what=path.name)
         records = [proof.record]
         files = (checker.NOT_CHECKED, "a proof has one record, not the file")
-        tree = f"line {proof.leaf} of {proof.statement.predicate.tree.size}"
-        run, bundle = proof.run, proof.bundle
+        run, bundle, statement = proof.run, proof.bundle, proof.statement
+        tree = f"line {proof.leaf} of {statement.predicate.tree.size}"
     report.add("signature", checker.CHECKED, _SPELLED[key.algorithm])
     report.remarks.append(f"key {key.fingerprint}")
     report.add("statement", checker.CHECKED, "in-toto v1, canonical, every member known")
     report.add("records", *files)
     report.add("tree", checker.CHECKED, tree)
-    return checker.Evidence(run, records, complete=path.is_dir()), bundle
+    root = statement.predicate.tree.root
+    return checker.Evidence(run, records, path.is_dir(), root), bundle
 
 
 def _time_stamp(bundle: Bundle, ca: str | Path | None, report: checker.Report) -> None:
@@ -169,10 +171,10 @@ def _time_stamp(bundle: Bundle, ca: str | Path | None, report: checker.Report) -
         signature.write_bytes(bundle.signature)
         arguments = ["-verify", "-data", signature, "-in", token, "-CAfile", Path(ca)]
         verified = _openssl(openssl, arguments)
-        text = _openssl(openssl, ["-reply", "-in", token, "-text"]).stdout
     if verified.returncode == 0:
-        at = [line.partition(":")[2] for line in text.splitlines() if line.startswith("Time stamp")]
-        report.add(name, checker.CHECKED, f"signed before {''.join(at).strip()}")
+        # From the stamp itself: the text around it in a response is nobody's word.
+        at = stamped_at(bundle.timestamp, bundle.signature)
+        report.add(name, checker.CHECKED, f"the signature existed at {at}, says the authority")
     else:
         report.add(name, checker.FAILED, f"not one under {ca}", checker.UNTRUSTED)
 

@@ -38,6 +38,10 @@ _MAX_KEY = 16 << 10
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,60})-----")
 _SUPPORTED = "ECDSA on P-256 and Ed25519 are supported"
 
+_P = 2**255 - 19
+_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER = {0, 1, _P - 1, _ORDER_8, _P - _ORDER_8}
+
 _Public: TypeAlias = "ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey"
 _Private: TypeAlias = "ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey"
 
@@ -149,6 +153,8 @@ def save(key: PrivateKey, path: Path, passphrase: bytes | None) -> Path:
     """
     beside = public_path(path)
     form: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase == b"":
+        raise InputError("an empty passphrase protects nothing; None leaves a key unencrypted")
     if passphrase is not None:
         form = serialization.BestAvailableEncryption(passphrase)
     secret = key.key.private_bytes(
@@ -277,10 +283,21 @@ def parse_public(data: bytes, what: str) -> PublicKey:
     if not supported:
         raise InputError(f"{what}: is {_kind(key)}; {_SUPPORTED}")
     found = _public(cast("_Public", key))
+    if found.algorithm == "ed25519" and not _binds(found.der[-32:]):
+        raise InputError(f"{what}: is a point of small order, or spelled oddly: nobody's key")
     # A key has one fingerprint: points in another form, or text around it, would give it more.
     if data.replace(b"\r\n", b"\n").strip() != found.pem.strip():
         raise InputError(f"{what}: is not written as `openssl pkey -pubin -in FILE` writes it")
     return found
+
+
+def _binds(point: bytes) -> bool:
+    """Return whether an Ed25519 key is canonical, and not one of the eight of small order.
+
+    Under one of those a signature holds for every message, and nobody had to make it.
+    """
+    y = int.from_bytes(point, "little") & ((1 << 255) - 1)
+    return y < _P and y not in _SMALL_ORDER
 
 
 def _kind(key: object) -> str:

@@ -265,6 +265,8 @@ class Run(Closed, frozen=True):
                 raise InputError("certified_accuracy: of is not certified_points")
         if not 0 < int(self.certified_points) <= int(self.test_points):
             raise InputError("certified_points: must lie between 1 and test_points")
+        if self.training_points == "0" or self.data.x_train.shape[-1] == "0":
+            raise InputError("training_points, or the columns of X_train: none")
         if int(self.certified_points) > MAX_RECORDS:
             raise InputError(f"certified_points: more than {MAX_RECORDS}")
         self._check_shapes()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 
 from certaudit.errors import InputError
 
-__all__ = ["MAX_RESPONSE", "check_response"]
+__all__ = ["MAX_RESPONSE", "check_response", "stamped_at"]
 
 MAX_RESPONSE = 1 << 20
 _SIGNED_DATA = bytes.fromhex("2a864886f70d010702")
 _TST_INFO = bytes.fromhex("2a864886f70d0109100104")
 _SHA256 = bytes.fromhex("608648016503040201")
+_GENERALIZED_TIME = 0x18
+_TIME = re.compile(
+    rb"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2}(?:\.[0-9]{1,9})?)Z"
+)
 _INTEGER, _OCTETS, _OID, _SEQUENCE, _SET, _EXPLICIT = 0x02, 0x04, 0x06, 0x30, 0x31, 0xA0
 
 
@@ -52,6 +57,17 @@ def check_response(response: bytes, signature: bytes) -> None:
 
     Raises InputError for anything else, and says what it is.
     """
+    stamped_at(response, signature)
+
+
+def stamped_at(response: bytes, signature: bytes) -> str:
+    """Return the time in a time stamp response over a signature, as "2026-11-22 07:46:41 UTC".
+
+    It is the stamp's own (genTime of its TSTInfo): as good as the signature of the authority,
+    which is not checked here.
+
+    Raises InputError for anything else, and says what it is.
+    """
     if len(response) > MAX_RESPONSE:
         raise InputError(f"is longer than {MAX_RESPONSE} bytes")
     outer = _Der(response)
@@ -78,3 +94,9 @@ def check_response(response: bytes, signature: bytes) -> None:
         raise InputError("stamps a digest other than SHA-256; ask with openssl ts -query -sha256")
     if imprint.take(_OCTETS) != sha256(signature).digest():
         raise InputError("stamps other bytes than this signature")
+    info.take(_INTEGER)
+    time = _TIME.fullmatch(info.take(_GENERALIZED_TIME))
+    if time is None:
+        raise InputError("says at no time of RFC 3161 when it was stamped")
+    year, month, day, hour, minute, second = (part.decode() for part in time.groups())
+    return f"{year}-{month}-{day} {hour}:{minute}:{second} UTC"

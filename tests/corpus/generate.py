@@ -567,7 +567,7 @@ def accept(corpus: Corpus) -> dict[str, Signed]:
     terse.run |= {"assumptions": one.run["assumptions"][:1], "findings": []}
     why = "No findings, and one assumption: what a run tells is not derived again."
     corpus.add(
-        "accept/terse", why, terse.named().files(), data="points.npz", says="features (unknown)"
+        "accept/terse", why, terse.named().files(), data="points.npz", says="the issuer's word"
     )
     two = runs["ridge-number"]
     corpus.add(

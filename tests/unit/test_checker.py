@@ -403,8 +403,7 @@ def check_pick(c):
         for sample in {1, 2, 3, 10, 19, 60, total - 1}:
             if sample >= total:
                 continue
-            report = c.Report()
-            drawn = c.pick(records, sample, "seed", report)
+            drawn = c.pick(records, sample, "seed")
             assert len(set(drawn)) == sample
             assert drawn == sorted(drawn)
             least = next(
@@ -414,11 +413,16 @@ def check_pick(c):
             )
             if 20 * math.comb(total - least, sample) == math.comb(total, sample):
                 least += 1  # rounded up at a tie
-            assert f"at most {least - 1} (" in report.remarks[0]
+            assert c.at_most_false(total, sample) == least - 1
+            report = c.Report([("radii", c.CHECKED, "", 0), ("log_error", c.CHECKED, "", 0)])
             percent = -(-1000 * (least - 1) // total) / 10
-            assert f"({percent} %)" in report.remarks[0]
-    assert c.pick([1, 2], 2, "x", c.Report()) == [1, 2]
-    assert c.pick([1, 2], None, "", c.Report()) == [1, 2]
+            said = c.sample_remark(total, sample, "seed", report)
+            assert f"at most {least - 1} ({percent} %)" in said
+            for state in (c.NOT_CHECKED, c.FAILED):
+                other = c.Report([("radii", c.CHECKED, "", 0), ("log_error", state, "", 1)])
+                assert "nothing follows" in c.sample_remark(total, sample, "seed", other)
+    assert c.pick([1, 2], 2, "x") == [1, 2]
+    assert c.pick([1, 2], None, "") == [1, 2]
 
 
 CHECKS = [

@@ -1,0 +1,243 @@
+"""What `verify` says: time stamps, samples, what was left, and text that an issuer chose."""
+
+import base64
+import json
+import shutil
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+import certaudit
+from certaudit import checker
+from certaudit.cli.main import main
+from certaudit.errors import InputError, Untrusted
+from certaudit.records import bundle, keys
+from certaudit.records.evidence import read_evidence
+from certaudit.records.from_run import read_run
+from certaudit.records.timestamp import stamped_at
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
+DATA = GOLDEN / "data.npz"
+ED = GOLDEN / "test-only-ed25519.pub.pem"
+CHECKER = Path(certaudit.__file__).with_name("checker.py")
+
+
+@pytest.fixture
+def signed(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("run.json", "certificates.jsonl", "records.jsonl", "bundle.json"):
+        shutil.copy(GOLDEN / name, folder / name)
+    return folder
+
+
+def verify(*arguments, capsys):
+    capsys.readouterr()
+    code = main(["verify", *map(str, arguments)])
+    return code, capsys.readouterr()
+
+
+def alone(*arguments):
+    command = [sys.executable, "-I", "-S", CHECKER, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_both_say_the_same(signed, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for more in ((), ("--data", DATA), ("--require-all",), ("--sample", "1", "--seed", "s")):
+        code, printed = verify(signed, "--key", ED, *more, capsys=capsys)
+        done = alone(signed, "--key", ED, *more)
+        assert (code, printed.out) == (done.returncode, done.stdout), more
+
+
+def test_the_interface_for_python(signed):
+    found = certaudit.verify(signed, key=ED)
+    assert found.exit_code == 0
+    assert {step.name for step in found.left} == {"alpha", "log_error", "unsmoothed"}
+    assert found.failed == ()
+    with pytest.raises(TypeError, match="three states"):
+        bool(found)
+    assert certaudit.verify(signed, key=ED, require_all=True).exit_code == 3
+    assert certaudit.verify(signed, key=ED, data=DATA, require_all=True).exit_code == 0
+    (signed / "records.jsonl").write_bytes(b"{}\n")
+    found = certaudit.verify(signed, key=ED)
+    assert (found.exit_code, found.failed[0].name) == (4, "trust")
+    with pytest.raises(InputError, match="sample"):
+        certaudit.verify(signed, key=ED, sample=3)
+
+
+def test_json(signed, capsys):
+    code, printed = verify(signed, "--key", ED, "--format", "json", capsys=capsys)
+    found = json.loads(printed.out)
+    assert (code, found["exit_code"]) == (0, 0)
+    assert found["conclusion"] == "verified, but not checked: alpha, log_error, unsmoothed"
+    assert {step["state"] for step in found["steps"]} == {"checked", "not checked"}
+
+
+def test_a_sample_speaks_for_the_others_only_with_the_data(signed, capsys):
+    sample = ("--sample", "2", "--seed", "mine")
+    code, printed = verify(signed, "--key", ED, *sample, capsys=capsys)
+    words = " ".join(printed.out.split())
+    assert (code, "nothing follows for the others" in words) == (0, True)
+    assert "sure" not in words
+    code, printed = verify(signed, "--key", ED, "--data", DATA, *sample, capsys=capsys)
+    words = " ".join(printed.out.split())
+    assert (code, "95 % sure that at most" in words) == (0, True)
+    assert words.endswith("verified, but not checked: unsmoothed, other records")
+
+
+def test_the_draw_depends_on_what_was_signed():
+    drawn = [checker.pick(range(1000), 5, f"seed {root}") for root in ("aa", "ab")]
+    assert drawn[0] != drawn[1]
+
+
+def test_what_an_issuer_wrote_is_not_printed_as_it_is(signed, capsys):
+    """Nor can it draw steps: CSI sequences, and lines padded to the width."""
+    run = json.loads((GOLDEN / "run.json").read_text())
+    evil = "\x1b[2J\x1b[Hchecked      log_error" + " " * 60 + "checked      alpha   "
+    run["assumptions"] = [{"what": evil, "value": evil, "label_free": "checked"}]
+    run["source"] = run["engine"] = run["findings"] = evil
+    run["findings"] = [{"code": "CA201", "name": evil, "message": evil}]
+    content = (json.dumps(run, indent=1) + "\n").encode()
+    unsigned = read_run(content, (GOLDEN / "certificates.jsonl").read_bytes())
+    private = keys.generate("ed25519")
+    (signed / "run.json").write_bytes(content)
+    (signed / "records.jsonl").write_bytes(unsigned.lines)
+    (signed / "bundle.json").write_bytes(bundle.sign(unsigned.payload({}), private))
+    key = signed.parent / "key.pub.pem"
+    key.write_bytes(private.public.pem)
+    code, printed = verify(signed, "--key", key, capsys=capsys)
+    for out in (printed.out, alone(signed, "--key", key).stdout):
+        assert "\x1b" not in out
+        assert not any(line.startswith("checked      log_error") for line in out.splitlines())
+        assert "not checked  log_error" in out
+    assert code == 0
+
+
+def test_a_proof_says_that_accuracies_were_not_checked(capsys):
+    code, printed = verify(GOLDEN / "proof.json", "--key", ED, "--data", DATA, capsys=capsys)
+    assert code == 0
+    assert printed.out.splitlines()[-1] == "verified, but not checked: records, figures"
+    code, _ = verify(GOLDEN / "proof.json", "--key", ED, "--require-all", capsys=capsys)
+    assert code == 3
+
+
+needs_openssl = pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="NO OPENSSL: time stamps were not verified"
+)
+
+
+@needs_openssl
+def test_the_date_is_that_of_the_stamp(signed, capsys):
+    """A response has a status text that nobody signed, and openssl prints it line by line."""
+    shutil.copy(GOLDEN / "bundle-timestamp.json", signed / "bundle.json")
+    stamped = bundle.read_bundle((signed / "bundle.json").read_bytes())
+    true = stamped_at(stamped.timestamp, stamped.signature)
+    forged = with_status_text(stamped.timestamp, b"x\nTime stamp: Jan  1 00:00:00 2015 GMT")
+    content = json.loads((signed / "bundle.json").read_text())
+    material = content["verificationMaterial"]["timestampVerificationData"]
+    material["rfc3161Timestamps"][0]["signedTimestamp"] = base64.b64encode(forged).decode()
+    ca = ("--tsa-ca", GOLDEN / "test-only-tsa.pem")
+    for data in (None, (json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n")):
+        if data is not None:
+            (signed / "bundle.json").write_text(data)
+        code, printed = verify(signed, "--key", ED, *ca, capsys=capsys)
+        words = " ".join(printed.out.split())
+        assert "2015" not in words
+        assert f"time stamp the signature existed at {true}" in words
+        assert code == 0
+
+
+@needs_openssl
+def test_a_stamp_of_another_authority(signed, capsys):
+    shutil.copy(GOLDEN / "bundle-timestamp.json", signed / "bundle.json")
+    other = signed.parent / "other.pem"
+    other.write_bytes(ED.read_bytes())
+    code, printed = verify(signed, "--key", ED, "--tsa-ca", other, capsys=capsys)
+    assert (code, "NOT VERIFIED" in printed.out) == (4, True)
+    code, printed = verify(signed, "--key", ED, capsys=capsys)
+    assert (code, "not checked  time stamp" in printed.out) == (0, True)
+
+
+def with_status_text(response, text):
+    """Return a response (DER) with a statusString before its stamp."""
+
+    def element(tag, content):
+        size = len(content)
+        length = bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")
+        return bytes([tag]) + length + content
+
+    assert response[:2] == b"\x30\x82"
+    assert response[4:9] == b"\x30\x03\x02\x01\x00"
+    status = element(0x30, b"\x02\x01\x00" + element(0x30, element(0x0C, text)))
+    return element(0x30, status + response[9:])
+
+
+# Keys under which a signature binds nobody, or that are spelled twice.
+
+SMALL_ORDER = ["00" * 32, "01" + "00" * 31, "ec" + "ff" * 30 + "7f"]
+SMALL_ORDER += ["26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"]
+SMALL_ORDER += ["c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"]
+NOT_CANONICAL = ["ed" + "ff" * 30 + "7f", "ee" + "ff" * 30 + "7f", "ff" * 32]
+
+
+@pytest.mark.parametrize("sign", [0, 0x80])
+@pytest.mark.parametrize("point", SMALL_ORDER + NOT_CANONICAL)
+def test_a_point_that_is_nobodys_key(point, sign, tmp_path, signed, capsys):
+    raw = bytearray.fromhex(point)
+    raw[31] |= sign
+    body = base64.b64encode(checker.ED_PREFIX + raw).decode()
+    pem = tmp_path / "key.pub.pem"
+    pem.write_text(f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
+    code, _ = verify(signed, "--key", pem, capsys=capsys)
+    assert (code, alone(signed, "--key", pem).returncode) == (2, 2)
+
+
+def test_a_key_is_spelled_one_way(tmp_path, signed, capsys):
+    lines = (GOLDEN / "test-only-ecdsa-p256.pub.pem").read_text().splitlines()
+    odd = tmp_path / "key.pub.pem"
+    shutil.copy(GOLDEN / "bundle-ecdsa-p256.json", signed / "bundle.json")
+    body = "".join(lines[1:-1])
+    for middle, wanted in (
+        (lines[1:-1], 0),
+        ([body], 2),
+        ([body[i : i + 10] for i in range(0, len(body), 10)], 2),
+    ):
+        odd.write_text("\n".join([lines[0], *middle, lines[-1]]) + "\n")
+        code, _ = verify(signed, "--key", odd, capsys=capsys)
+        assert (code, alone(signed, "--key", odd).returncode) == (wanted, wanted)
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(13, True), (14, True), (15, False), (16, False)])
+def test_annotations_have_the_same_limit_in_both(depth, fits, signed, capsys):
+    """`depth` levels in all; in a statement two are around them."""
+    inner = json.loads("[" * (depth - 1) + "]" * (depth - 1))
+    unsigned = read_run(*((GOLDEN / n).read_bytes() for n in ("run.json", "certificates.jsonl")))
+    private = keys.load_private(copy_key(signed.parent), bytes)
+    try:
+        payload = unsigned.payload({"a": inner})
+    except InputError:
+        assert not fits
+        return
+    assert fits
+    (signed / "bundle.json").write_bytes(bundle.sign(payload, private))
+    code, _ = verify(signed, "--key", ED, capsys=capsys)
+    assert (code, alone(signed, "--key", ED).returncode) == (0, 0)
+
+
+def copy_key(folder):
+    path = folder / "key.pem"
+    path.touch(0o600)
+    path.write_bytes((GOLDEN / "test-only-ed25519.pem").read_bytes())
+    return path
+
+
+def test_untrusted_is_an_error_of_its_own():
+    key = keys.load_public(GOLDEN / "test-only-ecdsa-p256.pub.pem")
+    assert sha256(key.der).hexdigest() == key.fingerprint
+    contents = [(GOLDEN / name).read_bytes() for name in ("bundle.json", "records.jsonl")]
+    with pytest.raises(Untrusted, match="another key"):
+        read_evidence(*contents, key)

@@ -17,14 +17,15 @@ import ast
 import base64
 import csv
 import hashlib
+import io
 import json
 import math
+import os
 import re
 import struct
 import sys
 import textwrap
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ CHECKED, FAILED, NOT_CHECKED = "checked", "failed", "not checked"
 REFUTED, MALFORMED, OPEN, UNTRUSTED = 1, 2, 3, 4
 MAX_FILE, MAX_LINE, MAX_RECORDS, MAX_DEPTH = 1 << 24, 1 << 16, 10**7, 16
 MAX_ARRAY = 1 << 34
-MAX_EXPONENT = 1 << 14
+MAX_EXPONENT = 10_000
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -587,9 +588,9 @@ def evidence(path: Path, key_file: Path, report: Report) -> Evidence:
     """Check a run folder or a proof of inclusion up to its tree; Bad where anything is wrong."""
     if not path.exists():
         raise Bad(MALFORMED, f"{path}: no such run folder or proof")
-    key = read_key(read_bytes(key_file, MAX_LINE), str(key_file))
+    key = read_key(read_bytes(key_file, 1 << 14), str(key_file))
     if not path.is_dir():
-        data = object_line(read_bytes(path, MAX_FILE), path.name)
+        data = object_line(read_bytes(path, MAX_FILE + 2 * MAX_LINE), path.name)
         proof = read_canonical(data, path.name)
         shape = {"bundle": BUNDLE_SHAPE, "leaf": INTEGER, "path": [DIGEST]}
         inner = {**RECORD_SHAPE, "annotations": annotations_in(2)}
@@ -653,7 +654,8 @@ def signed_statement(bundle: dict[str, Any], key: bytes, report: Report) -> dict
     if len(hint) != 32 or len(signature) > 1024:
         raise Bad(MALFORMED, "bundle: the hint is not a SHA-256, or the signature too long")
     if hint != fingerprint:
-        raise Bad(UNTRUSTED, "signature: made with another key than the one given")
+        seen = f"{hint.hex()}, not {fingerprint.hex()}"
+        raise Bad(UNTRUSTED, f"signature: made with another key than the one given ({seen})")
     message = b"DSSEv1 %d %s %d " % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload))
     if not is_signed(key, message + payload, signature):
         raise Bad(UNTRUSTED, "signature: wrong (the statement was changed, or another key)")
@@ -902,7 +904,7 @@ def log_tail(q: Fraction, r: int, p: int) -> tuple[int, int] | None:
     """
     a, c = q.numerator, q.denominator - q.numerator
     w = p + 32 + 2 * r.bit_length() + -(-3 * r * a // (2 * c))  # (1-q)^-r < 2^(1.5 r a/c)
-    if r * (a + c).bit_length() > 1 << 24 or r * w > 1 << 35:
+    if r * (a + c).bit_length() > 1 << 24 or r * w > 1 << 32:
         raise Open("the tight threshold of a radius this large is not derived here")
     half = 1 << (w - 1)
     low = (c**r << w) // (a + c) ** r
@@ -1008,30 +1010,44 @@ def make_array(raw: bytes, dtype: str, shape: Sequence[int], where: str) -> Arra
     return Array(values, list(shape), dtype, hashlib.sha256(raw).hexdigest())
 
 
-def read_npy(data: bytes, where: str) -> Array:
-    """Return the array of a .npy file."""
+def read_npy(data: bytes, signed: dict[str, Any], where: str) -> Array:
+    """Return the array of a .npy file, whatever its order, if it is of the type that was signed."""
     start = 10 if data[6:7] == b"\1" else 12
     end = start + int.from_bytes(data[8:start], "little")
-    try:
-        header = ast.literal_eval(data[start:end].decode())
-        dtype, fortran, shape = (header[k] for k in ("descr", "fortran_order", "shape"))
-        known = re.fullmatch("[<|][fiub]([1248])", dtype) or re.fullmatch("<U[0-9]{1,5}", dtype)
-        if not all(type(size) is int for size in shape):
-            raise ValueError(shape)
-        in_order = len(shape) == 1 or (len(shape) == 2 and not fortran)
-    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
-        raise Bad(MALFORMED, f"{where}: not a .npy file that can be read") from None
-    if not known or not in_order or (dtype[1] != "U" and dtype[1:] not in CODES):
-        raise Open(f"{where}: dtype {dtype}, shape {shape}, in this order, is not read here")
-    return make_array(data[end:], dtype, shape, where)
+    header = ast.literal_eval(data[start:end].decode())
+    dtype, fortran, shape = (header[k] for k in ("descr", "fortran_order", "shape"))
+    if data[:6] != b"\x93NUMPY" or not all(type(size) is int for size in shape):
+        raise ValueError(f"{where} is not a .npy file")
+    name = dtype if dtype[0] == "|" else f"<{dtype[1:]}"
+    if name != signed["dtype"] or [str(size) for size in shape] != signed["shape"]:
+        raise Bad(UNTRUSTED, f"{where} is not the array that was signed (its type or shape)")
+    if dtype[1:] not in CODES and not re.fullmatch("[<>]U[0-9]{1,5}", dtype):
+        raise Open(f"{where}: arrays of dtype {dtype} are not read here")
+    raw, size = data[end:], int(dtype[2:])
+    if dtype[0] == ">":
+        unit = 4 if dtype[1] == "U" else size
+        raw = b"".join(raw[at : at + unit][::-1] for at in range(0, len(raw), unit))
+    if fortran and len(shape) == 2:
+        size *= 4 if dtype[1] == "U" else 1
+        cells = [raw[at : at + size] for at in range(0, len(raw), size)]
+        rows, columns = shape
+        raw = b"".join(cells[j * rows + i] for i in range(rows) for j in range(columns))
+    return make_array(raw, name, shape, where)
 
 
-def read_npz(path: Path) -> dict[str, Array]:
+def read_npz(path: Path, run: dict[str, Any]) -> dict[str, Array]:
     """Return the four arrays of an .npz file."""
+    arrays = {}
     with zipfile.ZipFile(path) as archive:
-        if sum(archive.getinfo(f"{name}.npy").file_size for name in ARRAYS) > MAX_ARRAY:
-            raise Bad(MALFORMED, f"{path}: more than {MAX_ARRAY} bytes")
-        return {n: read_npy(archive.read(f"{n}.npy"), f"{path}: {n}") for n in ARRAYS}
+        for name, signed in run["data"].items():
+            cells = math.prod(map(int, signed["shape"])) * int(signed["dtype"][2:])
+            size = archive.getinfo(f"{name}.npy").file_size
+            if size > min(4 * cells + MAX_LINE, MAX_ARRAY):
+                raise Bad(
+                    UNTRUSTED, f"{path}: {name} is not the array that was signed ({size} bytes)"
+                )
+            arrays[name] = read_npy(archive.read(f"{name}.npy"), signed, f"{path}: {name}")
+    return arrays
 
 
 def read_csv(path: Path, column: str, part: slice, name: str) -> dict[str, Array]:
@@ -1058,23 +1074,20 @@ def read_csv(path: Path, column: str, part: slice, name: str) -> dict[str, Array
     return {f"X_{name}": features, f"y_{name}": labels}
 
 
-UNREADABLE = (
-    *(OSError, ValueError, KeyError, EOFError, RuntimeError, csv.Error, struct.error),
-    *(zipfile.BadZipFile, zlib.error),
-)
-"""What the readers raise for broken files (NotImplementedError is a RuntimeError)."""
-
-
 def read_data(path: Path, test: Path | None, run: dict[str, Any]) -> dict[str, Array]:
     """Return the arrays of a data file, which have to be those whose digests were signed."""
     column, fifth = run["label_column"], slice(None, None, None if test else 5)
+    if not all(place.is_file() for place in (path, test or path)):
+        raise Bad(MALFORMED, f"{path}: no such file, or not a regular one (or --test is not)")
     try:
         if column is None:
-            arrays = read_npz(path)
+            arrays = read_npz(path, run)
         else:
             arrays = read_csv(path, column, fifth, "train")
             arrays |= read_csv(test or path, column, fifth, "test")
-    except UNREADABLE as error:
+    except (Bad, Open, MemoryError):
+        raise
+    except Exception as error:  # whatever the readers of the library say of broken files
         raise Bad(MALFORMED, f"{path}: cannot be read ({str(error)[:80]})") from None
     for name, array in arrays.items():
         shape = [str(size) for size in array.shape]
@@ -1423,13 +1436,16 @@ def check_each(
     for text in stuck[:5]:
         report.add(step, NOT_CHECKED, text, OPEN)
     if not false and not stuck:
-        report.add(step, CHECKED, f"{len(records)} records")
+        report.add(step, CHECKED, f"{len(records)} record{'s' * (len(records) != 1)}")
 
 
 def pick(records: Sequence[Any], sample: int | None, seed: str) -> list[Any]:
     """Return the records to derive again: all, or as many as asked, drawn by SHA-256 of a seed."""
     places = range(len(records))
-    drawn = sorted(places, key=lambda i: hashlib.sha256(f"{seed} {i}".encode()).digest())
+    drawn = sorted(
+        places,
+        key=lambda i: hashlib.sha256(f"{seed} {i}".encode(errors="surrogateescape")).digest(),
+    )
     return [records[i] for i in sorted(drawn[:sample])]
 
 
@@ -1471,6 +1487,8 @@ def check_mathematics(
 ) -> None:
     """Derive again what the records say: radii from log_error, log_error from the data."""
     run, records = found.run, pick(found.records, sample, f"{seed} {found.root}")
+    q, n = run["noise_model"]["q"][:40], run["training_points"]
+    report.remarks.append(f"about: flips of {n} training labels, q = {q}, {run['source'][:80]}")
     report.remarks.append(ISSUER)
     check_each("radii", records, lambda r: false_statements(run, r), report, progress)
     unsmoothed = None
@@ -1494,7 +1512,10 @@ def check_mathematics(
                     for r in records
                 )
         except Open as error:
-            report.add("alpha", NOT_CHECKED, str(error), OPEN)
+            done = [name for name, _, _, _ in report.steps]
+            for step in ("data", "alpha", "log_error"):
+                if step not in done:
+                    report.add(step, NOT_CHECKED, str(error), OPEN)
         except Bad as error:
             report.add("data", FAILED, str(error), error.code)
     if found.complete:
@@ -1525,8 +1546,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", default="", help="what draws them; choose it yourself")
     parser.add_argument("--require-all", action="store_true", help="exit 3 if a step is left")
     options = parser.parse_args(arguments)
+    if options.sample is None and options.seed:
+        parser.error("--seed belongs to --sample")
     if options.sample is not None and (options.sample < 1 or not options.seed):
         parser.error("--sample takes a number from 1, and a --seed")
+    if options.test and not options.data:
+        parser.error("--test belongs to --data")
+    try:
+        report = check(options)
+        steps = [(name, state, text) for name, state, text, _ in report.steps]
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        print("\n".join(report_lines(steps, report.remarks)), flush=True)
+        return report.exit_code(require_all=options.require_all)
+    except KeyboardInterrupt:
+        return 130
+    except (MemoryError, Exception) as error:  # never let a defect look like a verdict
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"checker: {type(error).__name__}: {str(error)[:200]!a}", file=sys.stderr)
+        return 70
+
+
+def check(options: argparse.Namespace) -> Report:
+    """Return all steps; what ends a check at once is the last of them."""
     report = Report()
     try:
         if options.key is None:
@@ -1544,14 +1587,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except Bad as error:
         report.add("trust" if error.code == UNTRUSTED else "format", FAILED, str(error), error.code)
-    except KeyboardInterrupt:
-        return 130
-    except (MemoryError, Exception) as error:  # never let a defect look like a verdict
-        print(f"checker: internal error: {type(error).__name__}: {error}", file=sys.stderr)
-        return 70
-    steps = [(name, state, text) for name, state, text, _ in report.steps]
-    print("\n".join(report_lines(steps, report.remarks)))
-    return report.exit_code(require_all=options.require_all)
+    except OSError as error:
+        text = f"{error.filename}: {error.strerror}"
+        report.add("format", FAILED, text, MALFORMED)
+    return report
 
 
 def show_progress(step: str, done: int, total: int) -> None:

@@ -102,10 +102,16 @@ def verify(
     report = checker.Report()
     public = load_public(Path(key))
     folder = Path(run)
+    if test is not None and data is None:
+        raise InputError("test: belongs to data")
+    if tsa_ca is not None and not Path(tsa_ca).is_file():
+        raise InputError(f"{tsa_ca}: no such file of certificates")
     try:
         found, bundle = _evidence(folder, public, report)
     except Untrusted as error:
         report.add("trust", checker.FAILED, str(error), checker.UNTRUSTED)
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror}") from None
     else:
         _time_stamp(bundle, tsa_ca, report)
         if found.complete:

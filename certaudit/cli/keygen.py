@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,16 @@ def keygen(output: Path, algorithm: str, no_passphrase: bool, passphrase_file: P
     return 0
 
 
+def _somebody_to_ask() -> bool:
+    if sys.stdin is not None and sys.stdin.isatty():
+        return True
+    try:
+        with Path("/dev/tty").open("rb"):
+            return True
+    except OSError:
+        return False
+
+
 def passphrase_source(path: Path | None, *, confirm: bool = False) -> Callable[[], bytes]:
     """Return a function that gets a passphrase: from a file, the environment, or the terminal.
 
@@ -84,6 +95,8 @@ def passphrase_source(path: Path | None, *, confirm: bool = False) -> Callable[[
             word, where = os.fsencode(os.environ[PASSPHRASE]), PASSPHRASE
         else:
             where = "passphrase"
+            if not _somebody_to_ask():
+                raise InputError(f"no passphrase: give --passphrase-file FILE or ${PASSPHRASE}")
             asked = click.prompt(
                 "Passphrase",
                 hide_input=True,

@@ -8,17 +8,11 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from certaudit.cli.output import printable, say, show
-from certaudit.cli.sign import read_unsigned
 from certaudit.errors import InputError, Untrusted
-
-if TYPE_CHECKING:
-    from certaudit.records.evidence import Evidence
-    from certaudit.records.from_run import Unsigned
 
 __all__ = ["pack", "pack_run"]
 
@@ -93,7 +87,8 @@ The files in attachments/ are not signed, and nothing checks them.
 def pack(run: Path, key: Path, output: Path, attachments: tuple[Path, ...]) -> int:
     """Pack the signed folder RUN for somebody who does not have certaudit.
 
-    The evidence is verified first. The .zip holds it, the public key, a checker that needs
+    What the folder allows is verified first, radii and accuracies too (the bounds behind them
+    need the data: verify --data). The .zip holds it, the public key, a checker that needs
     Python only, and how to use it. The same files give the same bytes.
 
     Example: certaudit pack run --key key.pub.pem -o evidence.zip
@@ -110,12 +105,23 @@ def pack_run(run: Path, key: Path, output: Path, attachments: Iterable[Path] = (
     from certaudit.records.evidence import read_evidence
     from certaudit.records.keys import load_public
     from certaudit.records.model import MAX_BUNDLE
-    from certaudit.records.store import MAX_RECORDS_FILE, load_evidence, read_file
+    from certaudit.records.store import (
+        MAX_RECORDS_FILE,
+        check_output,
+        load_evidence,
+        read_file,
+    )
+    from certaudit.verifier import verify
 
+    check_output(output, run)
     public = load_public(key)
     bundle, records = load_evidence(run)
     evidence = read_evidence(bundle, records, public)
-    _check_sources(run, read_unsigned(run), evidence)
+    found = verify(run, key=key)
+    if found.failed:
+        raise Untrusted(
+            f"{run}: {found.failed[0].name}: {found.failed[0].detail}; nothing is packed"
+        )
     members = {
         RUN: read_file(run / RUN, MAX_BUNDLE),
         CERTIFICATES: read_file(run / CERTIFICATES, MAX_RECORDS_FILE),
@@ -146,22 +152,6 @@ def pack_run(run: Path, key: Path, output: Path, attachments: Iterable[Path] = (
     write_bytes(output, _zip(members))
     say(f"wrote {printable(str(output))}: {len(members)} files")
     return public.fingerprint
-
-
-def _check_sources(run: Path, unsigned: Unsigned, evidence: Evidence) -> None:
-    """Check that run.json and certificates.jsonl say what was signed, annotations apart."""
-    import msgspec
-
-    if unsigned.run != evidence.statement.predicate.run:
-        raise Untrusted(f"{run / 'run.json'}: is not the run that was signed")
-    read = msgspec.json.decode
-    own = (read(line) for line in unsigned.lines.splitlines())
-    for mine, signed in zip(own, evidence.records, strict=True):
-        if mine != {**signed, "annotations": {}}:
-            raise Untrusted(
-                f"{run / 'certificates.jsonl'}: the certificate of row {mine['index']} is not "
-                "the one that was signed"
-            )
 
 
 def _checker() -> bytes:

@@ -38,8 +38,9 @@ def prove_inclusion(run: Path, index: int, output: Path) -> int:
     """
     from certaudit.io.files import write_bytes
     from certaudit.records.evidence import prove_inclusion as prove
-    from certaudit.records.store import load_evidence
+    from certaudit.records.store import check_output, load_evidence
 
+    check_output(output, run)
     bundle, records = load_evidence(run)
     write_bytes(output, prove(bundle, records, index))
     say(f"wrote {printable(str(output))}")

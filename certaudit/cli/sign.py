@@ -68,7 +68,7 @@ def sign(
     from certaudit.io.files import write_bytes
     from certaudit.records import bundle
     from certaudit.records.keys import load_private, load_public
-    from certaudit.records.store import read_file
+    from certaudit.records.store import check_output, read_file
 
     if pae_out is not None and (signature is not None or key is not None):
         raise click.UsageError("--pae-out takes neither --key nor --signature")
@@ -78,6 +78,7 @@ def sign(
     unsigned = read_unsigned(run)
     payload = unsigned.payload(notes)
     if pae_out is not None:
+        check_output(pae_out, run)
         write_bytes(pae_out, bundle.pae(payload))
         say(f"wrote {printable(str(pae_out))}; sign its bytes, then: sign RUN --signature FILE")
         return 0

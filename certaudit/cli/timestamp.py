@@ -38,13 +38,14 @@ def timestamp(run: Path, signature_out: Path | None, attach: Path | None) -> int
     """  # noqa: D301  (\b is click's: keep these lines)
     from certaudit.io.files import write_bytes
     from certaudit.records.bundle import BUNDLE, with_timestamp
-    from certaudit.records.store import load_bundle, read_file
+    from certaudit.records.store import check_output, load_bundle, read_file
     from certaudit.records.timestamp import MAX_RESPONSE, check_response
 
     if (signature_out is None) == (attach is None):
         raise click.UsageError("give --signature-out FILE or --attach RESPONSE")
     bundle = load_bundle(run)
     if signature_out is not None:
+        check_output(signature_out, run)
         write_bytes(signature_out, bundle.signature)
         say(f"wrote {printable(str(signature_out))}")
     if attach is not None:

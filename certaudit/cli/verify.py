@@ -80,6 +80,10 @@ def verify(
     """
     from certaudit.verifier import verify as verify_run
 
+    if test_file is not None and data is None:
+        raise click.UsageError("--test belongs to --data")
+    if sample is None and seed:
+        raise click.UsageError("--seed belongs to --sample")
     if sample is not None and not seed:
         raise click.UsageError("--sample needs a --seed, one that the issuer did not know")
     if key is None:

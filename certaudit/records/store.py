@@ -10,7 +10,7 @@ from certaudit.errors import InputError
 from certaudit.records.bundle import BUNDLE, RECORDS, read_bundle
 from certaudit.records.model import MAX_BUNDLE, Bundle
 
-__all__ = ["MAX_RECORDS_FILE", "has", "load_bundle", "load_evidence", "read_file"]
+__all__ = ["MAX_RECORDS_FILE", "check_output", "has", "load_bundle", "load_evidence", "read_file"]
 
 MAX_RECORDS_FILE = 8 << 30
 
@@ -32,6 +32,16 @@ def read_file(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise InputError(f"{path}: is longer than {limit} bytes")
     return data
+
+
+def check_output(path: Path, run: Path) -> None:
+    """Refuse to write a file over one of the run that it is made from.
+
+    Raises InputError.
+    """
+    names = (RECORDS, BUNDLE, "run.json", "certificates.jsonl")
+    if path.name in names and path.absolute().parent.resolve() == run.absolute().resolve():
+        raise InputError(f"{path}: is a file of the run; it is left alone")
 
 
 def has(path: Path) -> bool:

@@ -79,6 +79,7 @@ def test_keygen(invoke, algorithm):
 def test_keygen_asks_twice(monkeypatch, invoke):
     answers = iter([WORD, "other", WORD, WORD])
     monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _: next(answers))
+    monkeypatch.setattr("certaudit.cli.keygen._somebody_to_ask", lambda: True)
     assert invoke("keygen", "-o", "k.pem").code == 0
     assert next(answers, None) is None
     assert load_private(Path("k.pem"), WORD.encode)
@@ -392,10 +393,15 @@ def test_pack_refuses(invoke, tree):
 @pytest.mark.parametrize(
     ("name", "old", "new", "words"),
     [
-        ("run.json", b'"data.npz"', b'"other.npz"', "run.json: is not the run that was signed"),
+        (
+            "run.json",
+            b'"data.npz"',
+            b'"other.npz"',
+            "run.json: 'source' is not as signed; nothing is packed",
+        ),
         (
             *("certificates.jsonl", b'"kl": 2,', b'"kl": 3,'),
-            "the certificate of row 1 is not the one that was signed",
+            "certificates.jsonl, line 2: not the signed record; nothing is packed",
         ),
         ("records.jsonl", b'"kl":"2"', b'"kl":"3"', "is not the file that was signed"),
     ],

@@ -2,9 +2,11 @@
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -241,3 +243,118 @@ def test_untrusted_is_an_error_of_its_own():
     contents = [(GOLDEN / name).read_bytes() for name in ("bundle.json", "records.jsonl")]
     with pytest.raises(Untrusted, match="another key"):
         read_evidence(*contents, key)
+
+
+# What is odd about the files, not about what they say.
+
+
+def both(*arguments, capsys):
+    """Return the exit codes of both; neither may end in a traceback."""
+    capsys.readouterr()
+    code = main(["verify", *map(str, arguments)])
+    said = capsys.readouterr()
+    done = alone(*arguments)
+    for text in (said.out, said.err, done.stdout, done.stderr):
+        assert "Traceback" not in text
+    return code, done.returncode
+
+
+def test_odd_places(signed, capsys, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for arguments, code in (
+        ((signed, "--key", ED, "--data", pipe), 2),
+        ((signed, "--key", ED, "--data", tmp_path), 2),
+        ((signed, "--key", pipe), 2),
+        ((tmp_path / ("x" * 300), "--key", ED), 2),
+        ((signed, "--key", ED, "--test", DATA), 2),
+        ((signed, "--key", ED, "--seed", "s"), 2),
+        ((signed, "--key", ED, "--sample", "1"), 2),
+        ((signed, "--key", ED, "--sample", "1", "--seed", "\udcff"), 0),
+    ):
+        assert both(*arguments, capsys=capsys) == (code, code), arguments
+
+
+def test_a_damaged_member_of_any_compression(signed, capsys, tmp_path):
+    with zipfile.ZipFile(DATA) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        path = tmp_path / "odd.npz"
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+        content = bytearray(path.read_bytes())
+        place = content.index(b"X_test.npy") + 40
+        content[place : place + 20] = bytes(20)
+        path.write_bytes(content)
+        assert both(signed, "--key", ED, "--data", path, capsys=capsys) in ((2, 2), (4, 4))
+
+
+def test_the_checker_on_a_full_disk_and_in_ascii(signed):
+    if Path("/dev/full").exists():
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", CHECKER, signed, "--key", ED],
+                stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            )  # fmt: skip
+        assert (done.returncode, done.stderr.count("\n")) == (70, 1)
+    program = "import sys, io, runpy; sys.stdout.reconfigure(encoding='ascii'); "
+    program += "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    odd = signed.rename(signed.with_name("\u00e9"))
+    (odd / "records.jsonl").unlink()
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, CHECKER, odd, "--key", ED],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_a_radius_that_would_take_for_ever_is_left_open():
+    record = {
+        "constant": False, "decided": True, "prediction": "1", "t": "0x1.0000000000000p+9",
+        "log_error": ["-1", "60", "0", "0"], "p_lower": "0x1.0000000000000p-1",
+        "radius": {"kl": "0", "tight": "150000"},
+    }  # fmt: skip
+    run = {"noise_model": {"q": "49/100"}, "training_points": "200000", "intercept": True}
+    with pytest.raises(checker.Open, match="this large"):
+        list(checker.false_statements(run, record))
+
+
+def test_pack_packs_nothing_that_is_false(signed, invoke):
+    lines = (GOLDEN / "certificates.jsonl").read_bytes().splitlines(keepends=True)
+    second = json.loads(lines[1])
+    second["radius"]["kl"] += 1
+    lines[1] = (json.dumps(second) + "\n").encode()
+    unsigned = read_run((GOLDEN / "run.json").read_bytes(), b"".join(lines))
+    private = keys.generate("ed25519")
+    (signed / "certificates.jsonl").write_bytes(b"".join(lines))
+    (signed / "records.jsonl").write_bytes(unsigned.lines)
+    (signed / "bundle.json").write_bytes(bundle.sign(unsigned.payload({}), private))
+    Path("key.pub.pem").write_bytes(private.public.pem)
+    done = invoke("pack", signed, "--key", "key.pub.pem", "-o", "e.zip")
+    assert (done.code, Path("e.zip").exists()) == (4, False)
+    assert "radius.kl" in done.err
+
+
+def test_nothing_is_written_over_the_evidence(signed, invoke):
+    before = {path.name: path.read_bytes() for path in signed.iterdir()}
+    for command in (
+        ("pack", signed, "--key", ED, "-o", signed / "bundle.json"),
+        ("prove-inclusion", signed, "--index", "0", "-o", signed / "records.jsonl"),
+        ("sign", signed, "--pae-out", signed / "run.json"),
+        ("timestamp", signed, "--signature-out", signed / "certificates.jsonl"),
+    ):
+        done = invoke(*command)
+        assert (done.code, "it is left alone" in done.err) == (2, True), command
+    assert {path.name: path.read_bytes() for path in signed.iterdir()} == before
+
+
+def test_no_terminal_no_passphrase(tmp_path):
+    command = [sys.executable, "-m", "certaudit", "keygen", "-o", "k.pem"]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        start_new_session=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--passphrase-file" in done.stderr
+    assert not list(tmp_path.glob("k*"))

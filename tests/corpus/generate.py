@@ -1375,7 +1375,11 @@ class Malformed:
         self.proof_bytes("empty", "The proof is empty.", b"")
         self.proof_bytes("zip", "The proof is a ZIP file.", b"PK\3\4" + bytes(40))
         for file in data_files():
-            if file.startswith("damaged-"):
+            if file == "damaged-size.npz":
+                why = "The archive says that an array is larger than the one that was signed."
+                more = {"base": "accept/terse", "data": file, "says": "data"}
+                self.corpus.add("untrusted/data-size", why, None, **more)
+            elif file.startswith("damaged-"):
                 what = file.removeprefix("damaged-").removesuffix(".npz")
                 self.add(f"data-{what}", f"The data file is damaged: {what}.", None, data=file,
                          says="data")  # fmt: skip
@@ -1496,7 +1500,7 @@ RUN_MEMBERS: tuple[tuple[str, ...] | tuple[Json, ...], ...] = (
     ("guarantee-order", "The guarantees in another order.", "guarantee", ["tight", "kl"],
      "three-points"),
     ("ridge-negative", "The ridge is negative.", "ridge.value", f"-{ONE}"),
-    ("ridge-far-below-0", "The ridge is negative, beyond binary64.", "ridge.value", "-" + "9" * 400),
+    ("ridge-far-below-0", "The ridge is far below 0.", "ridge.value", "-" + "9" * 400),
     ("ridge-minus-zero", "The ridge is -0.", "ridge.value", "-0x0.0p+0"),
     ("ridge-upper", "The ridge in upper case.", "ridge.value", "0x1.A000000000000p+0"),
     ("ridge-short", "The ridge without its zeros.", "ridge.value", "0x1.8p+0"),

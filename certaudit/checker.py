@@ -190,7 +190,11 @@ def rational(text: object, where: str) -> Fraction:
     found = DYADIC.fullmatch(text) if isinstance(text, str) else None
     if found and abs(int(found[2])) <= MAX_EXPONENT:
         value = int(found[1], 16) * Fraction(2) ** int(found[2])
-        if int(found[1], 16) % 2 and max(value.numerator, value.denominator) >= 10**1000:
+        rest = value.numerator
+        while rest % 10 == 0:
+            rest //= 10  # what would stand before the e, were it an integer
+        short = value.denominator == 1 and rest < 10**1000
+        if int(found[1], 16) % 2 and not short and max(value.as_integer_ratio()) >= 10**1000:
             return value
     raise Bad(
         MALFORMED, f"{where}: {str(text)[:40]!r} is not an exact number as it is spelled here"
@@ -826,7 +830,7 @@ def log_ratio(value: Fraction, p: int) -> tuple[int, int]:
     return a - d, b - c
 
 
-def decide(question: Callable[[int], bool | None], most: int = 1 << 16) -> bool:
+def decide(question: Callable[[int], bool | None], most: int = 1 << 14) -> bool:
     """Return the answer at the first precision that gives one; Open where none up to `most`."""
     bits = 96
     while bits <= most:
@@ -1014,6 +1018,8 @@ def read_npy(data: bytes, signed: dict[str, Any], where: str) -> Array:
     """Return the array of a .npy file, whatever its order, if it is of the type that was signed."""
     start = 10 if data[6:7] == b"\1" else 12
     end = start + int.from_bytes(data[8:start], "little")
+    if end > 10_000:
+        raise ValueError(f"{where} has a header of {end} bytes")
     header = ast.literal_eval(data[start:end].decode())
     dtype, fortran, shape = (header[k] for k in ("descr", "fortran_order", "shape"))
     if data[:6] != b"\x93NUMPY" or not all(type(size) is int for size in shape):
@@ -1080,6 +1086,8 @@ def read_data(path: Path, test: Path | None, run: dict[str, Any]) -> dict[str, A
     if not all(place.is_file() for place in (path, test or path)):
         raise Bad(MALFORMED, f"{path}: no such file, or not a regular one (or --test is not)")
     try:
+        if column is None and test is not None:
+            raise Bad(MALFORMED, "--test is for CSV data; this run is of an .npz file")
         if column is None:
             arrays = read_npz(path, run)
         else:
@@ -1337,7 +1345,7 @@ def gauss_jordan(matrix: list[list[int]], bits: int) -> list[list[int]]:
 def compare_files(folder: Path, found: Evidence, report: Report) -> None:
     """Hold run.json and certificates.jsonl, which people read, against what was signed."""
     for name in ("run.json", "certificates.jsonl"):
-        if not (folder / name).exists():
+        if not os.path.lexists(folder / name):
             report.add(name, NOT_CHECKED, "there is no such file")
             continue
         try:
@@ -1487,8 +1495,9 @@ def check_mathematics(
 ) -> None:
     """Derive again what the records say: radii from log_error, log_error from the data."""
     run, records = found.run, pick(found.records, sample, f"{seed} {found.root}")
-    q, n = run["noise_model"]["q"][:40], run["training_points"]
-    report.remarks.append(f"about: flips of {n} training labels, q = {q}, {run['source'][:80]}")
+    q, n, source = run["noise_model"]["q"], run["training_points"], run["source"]
+    q = q if len(q) <= 40 else f"{q[:40]}... ({len(q)} characters)"
+    report.remarks.append(f"about: flips of {n} training labels, q = {q}, {source[:60]!a}")
     report.remarks.append(ISSUER)
     check_each("radii", records, lambda r: false_statements(run, r), report, progress)
     unsmoothed = None
@@ -1615,7 +1624,8 @@ def report_lines(steps: Sequence[tuple[str, str, str]], remarks: Sequence[str]) 
         head = f"{state:<12} {name:<18} "
         lines += textwrap.wrap(head + shown, 79, subsequent_indent=" " * len(head))
     for remark in remarks:
-        lines += textwrap.wrap("".join(c if c.isprintable() else "?" for c in remark), 79)
+        shown = "".join(c if c.isprintable() else "?" for c in remark)
+        lines += textwrap.wrap(shown, 79, subsequent_indent="  ")  # no step can be faked
     failed = [name for name, state, _ in steps if state == FAILED]
     left = [name for name, state, _ in steps if state == NOT_CHECKED]
     return lines + textwrap.wrap(conclusion(failed, left), 79)

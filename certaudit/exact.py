@@ -193,7 +193,8 @@ def format_rational(value: Fraction) -> str:
 
 
 def _digits(value: int) -> int:
-    return int(value.bit_length() * 0.30103) + 1
+    most = int(value.bit_length() * 0.30103) + 1  # at most one too many
+    return most - int(abs(value) < 10 ** (most - 1))
 
 
 def round_down(value: Fraction) -> float:

@@ -116,15 +116,18 @@ def verify(
         _time_stamp(bundle, tsa_ca, report)
         if found.complete:
             checker.compare_files(folder, found, report)
-        checker.check_mathematics(
-            found,
-            report,
-            data=None if data is None else Path(data),
-            test=None if test is None else Path(test),
-            sample=sample,
-            seed=seed,
-            progress=progress,
-        )
+        try:
+            checker.check_mathematics(
+                found,
+                report,
+                data=None if data is None else Path(data),
+                test=None if test is None else Path(test),
+                sample=sample,
+                seed=seed,
+                progress=progress,
+            )
+        except checker.Bad as error:
+            report.add("format", checker.FAILED, str(error), error.code)
     steps = tuple(Step(name, state, detail) for name, state, detail, _ in report.steps)
     return Verification(steps, tuple(report.remarks), report.exit_code(require_all=require_all))
 
@@ -177,15 +180,20 @@ def _time_stamp(bundle: Bundle, ca: str | Path | None, report: checker.Report) -
         signature.write_bytes(bundle.signature)
         arguments = ["-verify", "-data", signature, "-in", token, "-CAfile", Path(ca)]
         verified = _openssl(openssl, arguments)
-    if verified.returncode == 0:
+    if verified != 0:
+        report.add(name, checker.FAILED, f"not one under {ca}", checker.UNTRUSTED)
+        return
+    try:
         # From the stamp itself: the text around it in a response is nobody's word.
         at = stamped_at(bundle.timestamp, bundle.signature)
-        report.add(name, checker.CHECKED, f"the signature existed at {at}, says the authority")
+    except InputError as error:
+        report.add(name, checker.FAILED, f"it {error}", checker.MALFORMED)
     else:
-        report.add(name, checker.FAILED, f"not one under {ca}", checker.UNTRUSTED)
+        report.add(name, checker.CHECKED, f"the signature existed at {at}, says the authority")
 
 
-def _openssl(openssl: str, arguments: list[Any]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603  (a fixed command on files of ours)
-        [openssl, "ts", *arguments], capture_output=True, text=True, check=False
+def _openssl(openssl: str, arguments: list[Any]) -> int:
+    done = subprocess.run(  # noqa: S603  (a fixed command on files of ours)
+        [openssl, "ts", *arguments], capture_output=True, check=False
     )
+    return done.returncode

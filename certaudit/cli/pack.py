@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from certaudit.cli.exit_codes import Exit
 from certaudit.cli.output import printable, say, show
 from certaudit.errors import InputError, Untrusted
 
@@ -48,7 +49,8 @@ Exit codes: 0 nothing failed, 1 a statement is false, 2 something cannot be read
 left open, 4 the signature, a digest or the Merkle tree is wrong: trust nothing here. With
 --require-all nothing may be left unchecked.
 
-No tables are needed: every threshold is derived again from the noise.
+No tables are needed: every threshold is derived again from the noise. A time stamp (timestamp.tsr)
+is not checked by checker.py: certaudit verify --tsa-ca does that, or openssl ts -verify.
 {attachments}
 SHA-256 of each file:
 
@@ -113,15 +115,18 @@ def pack_run(run: Path, key: Path, output: Path, attachments: Iterable[Path] = (
     )
     from certaudit.verifier import verify
 
-    check_output(output, run)
+    attachments = tuple(attachments)
+    check_output(output, run, key, *attachments)
     public = load_public(key)
     bundle, records = load_evidence(run)
     evidence = read_evidence(bundle, records, public)
     found = verify(run, key=key)
     if found.failed:
-        raise Untrusted(
-            f"{run}: {found.failed[0].name}: {found.failed[0].detail}; nothing is packed"
-        )
+        first = f"{run}: {found.failed[0].name}: {found.failed[0].detail}; nothing is packed"
+        if found.exit_code == Exit.UNVERIFIED:
+            raise Untrusted(first)
+        say(f"certaudit: {printable(first)}")
+        raise click.exceptions.Exit(found.exit_code)
     members = {
         RUN: read_file(run / RUN, MAX_BUNDLE),
         CERTIFICATES: read_file(run / CERTIFICATES, MAX_RECORDS_FILE),
@@ -132,7 +137,6 @@ def pack_run(run: Path, key: Path, output: Path, attachments: Iterable[Path] = (
     }
     if evidence.timestamp is not None:
         members["timestamp.tsr"] = evidence.timestamp
-    attachments = tuple(attachments)
     for path in attachments:
         name = f"attachments/{path.name}"
         if name in members:

@@ -34,11 +34,13 @@ def read_file(path: Path, limit: int) -> bytes:
     return data
 
 
-def check_output(path: Path, run: Path) -> None:
-    """Refuse to write a file over one of the run that it is made from.
+def check_output(path: Path, run: Path, *inputs: Path) -> None:
+    """Refuse to write a file over one of the run, or another, that it is made from.
 
     Raises InputError.
     """
+    if any(path.absolute().resolve() == place.absolute().resolve() for place in inputs):
+        raise InputError(f"{path}: is to be read, too; it is left alone")
     names = (RECORDS, BUNDLE, "run.json", "certificates.jsonl")
     if path.name in names and path.absolute().parent.resolve() == run.absolute().resolve():
         raise InputError(f"{path}: is a file of the run; it is left alone")

@@ -16,6 +16,7 @@ import certaudit
 from certaudit import checker
 from certaudit.cli.main import main
 from certaudit.errors import InputError, Untrusted
+from certaudit.exact import format_rational, parse_rational
 from certaudit.records import bundle, keys
 from certaudit.records.evidence import read_evidence
 from certaudit.records.from_run import read_run
@@ -268,6 +269,7 @@ def test_odd_places(signed, capsys, tmp_path):
         ((signed, "--key", pipe), 2),
         ((tmp_path / ("x" * 300), "--key", ED), 2),
         ((signed, "--key", ED, "--test", DATA), 2),
+        ((signed, "--key", ED, "--data", DATA, "--test", DATA), 2),
         ((signed, "--key", ED, "--seed", "s"), 2),
         ((signed, "--key", ED, "--sample", "1"), 2),
         ((signed, "--key", ED, "--sample", "1", "--seed", "\udcff"), 0),
@@ -332,7 +334,7 @@ def test_pack_packs_nothing_that_is_false(signed, invoke):
     (signed / "bundle.json").write_bytes(bundle.sign(unsigned.payload({}), private))
     Path("key.pub.pem").write_bytes(private.public.pem)
     done = invoke("pack", signed, "--key", "key.pub.pem", "-o", "e.zip")
-    assert (done.code, Path("e.zip").exists()) == (4, False)
+    assert (done.code, Path("e.zip").exists()) == (1, False)
     assert "radius.kl" in done.err
 
 
@@ -343,6 +345,7 @@ def test_nothing_is_written_over_the_evidence(signed, invoke):
         ("prove-inclusion", signed, "--index", "0", "-o", signed / "records.jsonl"),
         ("sign", signed, "--pae-out", signed / "run.json"),
         ("timestamp", signed, "--signature-out", signed / "certificates.jsonl"),
+        ("pack", signed, "--key", ED, "-o", ED),
     ):
         done = invoke(*command)
         assert (done.code, "it is left alone" in done.err) == (2, True), command
@@ -358,3 +361,48 @@ def test_no_terminal_no_passphrase(tmp_path):
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "--passphrase-file" in done.stderr
     assert not list(tmp_path.glob("k*"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ("9" * 1000, True), ("9" * 999 + "/1" + "0" * 999, True), ("1/" + "9" * 1000, True),
+        ("9e999", False), ("9" + "0" * 999, True), ("1e1000", True), ("0x1p3321", False),
+        (str(2**3321), True), ("0x1p-3321", False), (f"0x{5**1100:x}p1100", False),
+        ("0x1p-5000", True), ("1e-1000", True), ("2e-1000", False), ("2e-1001", True),
+        ("1/1" + "0" * 999, True),
+    ],
+)  # fmt: skip
+def test_long_numbers_have_one_spelling_in_all_three(text, reads):
+    """The library's writer, its reader of exact numbers, and the checker."""
+    try:
+        value = checker.rational(text, "q")
+    except checker.Bad:
+        value = None
+    assert (value is not None) == reads
+    written = format_rational(parse_rational(text))
+    assert (written == text) == reads
+
+
+def test_an_issuer_cannot_write_lines_of_the_report(signed, capsys):
+    for padding in range(20, 70):
+        remark = "about: " + "x" * padding + " checked      log_error          5 records"
+        lines = checker.report_lines([("radii", "checked", "5 records")], [remark])
+        assert not any(line.startswith("checked      log") for line in lines)
+    run = json.loads((GOLDEN / "run.json").read_text())
+    assert run["noise_model"]["q"] == "1/10"
+    _, printed = verify(signed, "--key", ED, capsys=capsys)
+    assert "q = 1/10, 'data.npz'" in printed.out
+
+
+@needs_openssl
+def test_a_response_that_openssl_prints_raw(signed, capsys):
+    content = json.loads((GOLDEN / "bundle-timestamp.json").read_text())
+    material = content["verificationMaterial"]["timestampVerificationData"]
+    rejected = bytes.fromhex("300a300802010230030c01ff")
+    material["rfc3161Timestamps"][0]["signedTimestamp"] = base64.b64encode(rejected).decode()
+    text = json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n"
+    (signed / "bundle.json").write_text(text)
+    ca = ("--tsa-ca", GOLDEN / "test-only-tsa.pem")
+    code, printed = verify(signed, "--key", ED, *ca, capsys=capsys)
+    assert (code, "NOT VERIFIED" in printed.out) == (4, True)

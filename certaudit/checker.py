@@ -6,8 +6,8 @@
 RUN is a run folder (bundle.json, records.jsonl, run.json, certificates.jsonl) or the proof of
 one record. One file, the standard library only; it shares no code with what made the records,
 and no float decides anything. Each step is `checked`, `failed` or `not checked`, and why.
-Exit codes: 0 nothing failed, 1 a false statement, 2 unreadable, 3 --require-all and something
-was not checked, 4 not trusted (no key, signature, digest, tree, or files that differ).
+Exit codes: 0 nothing failed, 1 a false statement, 2 unreadable, 3 left open (with --require-all:
+something was not checked), 4 not trusted (no key, signature, digest, tree, files that differ).
 """
 
 from __future__ import annotations
@@ -979,13 +979,10 @@ def false_statements(run: dict[str, Any], record: dict[str, Any]) -> Iterator[st
 
 # Data: arrays as they were given, exact.
 
-CODES = {"f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q"} | {
-    "u1": "B",
-    "u2": "H",
-    "u4": "I",
-    "u8": "Q",
-    "b1": "?",
-}
+CODES = {"f2": "e", "f4": "f", "f8": "d", "b1": "?"}
+CODES |= {"i1": "b", "i2": "h", "i4": "i", "i8": "q"}
+CODES |= {"u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
+"""Types of numbers, as .npy files and as struct call them."""
 
 
 @dataclass(frozen=True)
@@ -1056,15 +1053,15 @@ def read_npz(path: Path, run: dict[str, Any]) -> dict[str, Array]:
     return arrays
 
 
-def read_csv(path: Path, column: str, part: slice, name: str) -> dict[str, Array]:
-    """Return the arrays X_name and y_name of the rows of a CSV file that `part` keeps."""
+def read_csv(path: Path, column: str, name: str, *, whole: bool) -> dict[str, Array]:
+    """Return the arrays X_name and y_name of a CSV file, or of its part of that name."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         head, *rows = (row for row in csv.reader(file, strict=True) if row)
     if head.count(column) != 1 or any(len(row) != len(head) for row in rows):
         raise Bad(MALFORMED, f"{path}: not one column {column!r}, or rows of different length")
     at = head.index(column)
     every = [row[at].strip() for row in rows]
-    if part.step:  # every fifth row is a test row
+    if not whole:  # every fifth row is a test row
         keep = [(i % 5 == 4) == (name == "test") for i in range(len(rows))]
         rows = [row for row, kept in zip(rows, keep, strict=True) if kept]
     texts = [row[at].strip() for row in rows]
@@ -1082,7 +1079,7 @@ def read_csv(path: Path, column: str, part: slice, name: str) -> dict[str, Array
 
 def read_data(path: Path, test: Path | None, run: dict[str, Any]) -> dict[str, Array]:
     """Return the arrays of a data file, which have to be those whose digests were signed."""
-    column, fifth = run["label_column"], slice(None, None, None if test else 5)
+    column = run["label_column"]
     if not all(place.is_file() for place in (path, test or path)):
         raise Bad(MALFORMED, f"{path}: no such file, or not a regular one (or --test is not)")
     try:
@@ -1091,8 +1088,8 @@ def read_data(path: Path, test: Path | None, run: dict[str, Any]) -> dict[str, A
         if column is None:
             arrays = read_npz(path, run)
         else:
-            arrays = read_csv(path, column, fifth, "train")
-            arrays |= read_csv(test or path, column, fifth, "test")
+            arrays = read_csv(path, column, "train", whole=test is not None)
+            arrays |= read_csv(test or path, column, "test", whole=test is not None)
     except (Bad, Open, MemoryError):
         raise
     except Exception as error:  # whatever the readers of the library say of broken files

@@ -42,9 +42,10 @@ class Step:
 class Verification:
     """What verifying came to: each step, remarks, and the exit code of the command.
 
-    `exit_code` is 0 when nothing failed and no step was left open, 1 for a false statement,
-    2 for something that cannot be read, 3 for a comparison left open (or anything left, where
-    everything was required), 4 for what is not to be trusted.
+    `exit_code` is 0 when nothing failed: what the files given do not allow to check, without
+    the data every bound, stands in `left`. 1 for a false statement, 2 for something that cannot
+    be read, 3 for a comparison left open (or anything left, where everything was required), 4
+    for what is not to be trusted.
     """
 
     steps: tuple[Step, ...]

@@ -52,8 +52,10 @@ ACCURACIES = ("clean", "decided", "unsmoothed", "constant_0", "constant_1")
 BOUNDS = ("t", "log_error", "p_lower", "radius")
 COMPARED = ("index", "prediction", "label", "decided", "constant", *BOUNDS)
 COUNTED = ("training_points", "test_points", "certified_points", "feature_columns")
+ESCALATED = ("points", "undecided", "loose", "failed")
 NUMBERS = {"format", "classes", "dropped", "shape", "correct", "of", "accuracy", "kl", "tight"}
-NUMBERS |= {"index", "prediction", "label", "log_error", "p_lower", *COUNTED, *ACCURACIES}
+NUMBERS |= {"index", "prediction", "label", "log_error", "p_lower"}
+NUMBERS |= {*COUNTED, *ACCURACIES, *ESCALATED}
 """Members of run.json and certificates.jsonl that hold numbers."""
 
 
@@ -316,6 +318,7 @@ RUN_SHAPE: dict[str, Any] = {
     "accuracy": dict.fromkeys(ACCURACIES, binary64),
     "certified_accuracy": {"*": {"correct": [INTEGER], "of": INTEGER, "accuracy": [binary64]}},
     "findings": [{"code": TEXT, "name": TEXT, "message": TEXT}],
+    "escalated?": dict.fromkeys(ESCALATED, INTEGER),
 }
 TREE_SHAPE = {"algorithm": "rfc6962-sha256", "root": DIGEST, "size": INTEGER}
 STATEMENT_SHAPE = {
@@ -711,6 +714,10 @@ def check_statement(statement: dict[str, Any]) -> None:  # noqa: C901
         for curve in curves
     ):
         raise Bad(MALFORMED, "statement: certified_accuracy is not of the run's guarantees")
+    escalated = run.get("escalated", dict.fromkeys(ESCALATED, "0"))
+    points, *reasons = (int(escalated[name]) for name in ESCALATED)
+    if not sum(reasons) == points <= certified or ("escalated" in run and run["engine"] != "fast"):
+        raise Bad(MALFORMED, "statement: escalated is no sum, above certified, or not of fast")
     if tree_of(statement)["size"] != str(certified):
         raise Bad(MALFORMED, "statement: the tree's size is not the number of certified points")
 

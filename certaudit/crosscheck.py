@@ -1,11 +1,13 @@
 """The same certificates from separate transcriptions, side by side: they have to agree.
 
-For a sample of test points: the rigorous engine (balls), the reference (mpmath, from X on), and,
-where 2^n noisy labellings can be enumerated, the vote itself and brute-force flips.
+For a sample of test points: the rigorous engine (balls), the fast one (proven floats), the
+reference (mpmath, from X on), and, where 2^n noisy labellings can be enumerated, the vote itself
+and brute-force flips.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,6 +18,7 @@ import mpmath
 from mpmath import mpf
 
 from certaudit.certify.data import LabelledData
+from certaudit.certify.fast import Screened, screen
 from certaudit.certify.label_flip import Bound, Certificate, certify_points, fit
 from certaudit.certify.least_squares import SolvedPoint
 from certaudit.errors import InputError
@@ -42,7 +45,8 @@ class Comparison:
 
     `reference_log_error` is the reference's ln B(t) at the certificate's t, to `digits` digits,
     `enclosure` the rigorous engine's, `gap` the reference's estimate of ln B(t) - min ln B (half
-    the squared Newton decrement; None where that is no estimate, far from the minimum).
+    the squared Newton decrement; None where that is no estimate, far from the minimum). `fast` is
+    what floats prove, at a t of their own, where the reference has `reference_fast`.
     `vote_share` is the exact G of Definition 1, `flips_tried` how many sets of at most `radius`
     flips were tried by brute force: both None where n is too large.
     """
@@ -57,6 +61,8 @@ class Comparison:
     vote_share: Fraction | None
     flips_tried: int | None
     digits: int
+    fast: Screened
+    reference_fast: mpf | None
     contradictions: tuple[str, ...] = field(default=())
 
     @property
@@ -72,6 +78,16 @@ class Comparison:
             "rigorous": {
                 **certificate,
                 "enclosure": None if self.enclosure is None else self.enclosure.to_wire(),
+            },
+            "fast": {
+                "left_to_balls": self.fast.reason,
+                "t": self.fast.t.hex(),
+                "lower": self.fast.lower if self.reference_fast is not None else None,
+                "upper": self.fast.upper if self.reference_fast is not None else None,
+                "reference_log_error": None
+                if self.reference_fast is None
+                else mpmath.nstr(self.reference_fast, self.digits),
+                "radius": self.fast.radii,
             },
             "reference": {
                 "log_error": None
@@ -104,14 +120,18 @@ def crosscheck(
     Raises InputError as certify_label_flip does.
     """
     rate, features, chosen, model = fit(data, q=q, ridge=ridge, scale=scale, intercept=intercept)
-    found = list(certify_points(model, data, rate, indices, guarantees=("kl", "tight")))
+    guarantees = ("kl", "tight")
+    found = list(certify_points(model, data, rate, indices, guarantees=guarantees))
+    screened = screen(model, data.y_train, rate, indices, guarantees)
     rows, tests = features.train.tolist(), features.test[list(indices)].tolist()
     labels = data.y_train.tolist()
     small = len(labels) <= MAX_ENUMERATED
     exact = exact_alpha(rows, tests, chosen.value, intercept=intercept) if small else None
     matrix = normal_matrix(rows, chosen.value, intercept=intercept)
     solved, working = _weights(matrix, tests, digits)
-    for place, ((point, bound, certificate), w) in enumerate(zip(found, solved, strict=True)):
+    for place, ((point, bound, certificate), fast, w) in enumerate(
+        zip(found, screened, solved, strict=True)
+    ):
         with mpmath.workdps(working):
             alpha = alpha_vector(rows, w)
         with mpmath.workdps(digits):
@@ -119,6 +139,7 @@ def crosscheck(
                 point,
                 bound,
                 certificate,
+                fast,
                 alpha,
                 None if exact is None else exact[place],
                 labels,
@@ -161,6 +182,7 @@ def _compare(
     point: SolvedPoint,
     bound: Bound,
     certificate: Certificate,
+    fast: Screened,
     alpha: list[mpf],
     exact: list[Fraction] | None,
     labels: list[int],
@@ -176,6 +198,7 @@ def _compare(
         distance = mpmath.fsum(abs(a - b) for a, b in zip(alpha, point.alpha.tolist(), strict=True))
         if distance > number(point.alpha_error) + tiny:
             wrong.append("alpha lies outside its error bound")
+    reference_fast = _check_fast(fast, certificate, alpha, labels, q, wrong)
     if certificate.constant:
         most = mpmath.fsum(max(a, 0) for a in alpha)
         if most >= mpf(1) / 2:
@@ -193,6 +216,8 @@ def _compare(
             share,
             tried,
             mpmath.mp.dps,
+            fast,
+            reference_fast,
             tuple(wrong),
         )
     t = number(Fraction(bound.t))
@@ -220,8 +245,37 @@ def _compare(
         share,
         tried,
         mpmath.mp.dps,
+        fast,
+        reference_fast,
         tuple(wrong),
     )
+
+
+def _check_fast(
+    fast: Screened,
+    certificate: Certificate,
+    alpha: list[mpf],
+    labels: list[int],
+    q: Fraction,
+    wrong: list[str],
+) -> mpf | None:
+    """Compare what floats prove with the certificate in balls, and their bounds at their t."""
+    if fast.reason is None:
+        radii = certificate.radii() if certificate.decided and not certificate.constant else {}
+        if fast.radii != radii or fast.constant != certificate.constant:
+            wrong.append("the fast engine decides otherwise")
+        if (int(fast.mean_sign >= 0), fast.unsmoothed) != (
+            certificate.mean_prediction,
+            certificate.unsmoothed,
+        ):
+            wrong.append("the fast engine has other signs")
+    if fast.constant or not (math.isfinite(fast.lower) and math.isfinite(fast.upper)):
+        return None
+    log_error = log_chernoff(number(Fraction(fast.t)), alpha, labels, q)
+    slack = mpf(10) ** (10 - mpmath.mp.dps) * (1 + abs(log_error))
+    if not fast.lower - slack <= log_error <= fast.upper + slack:
+        wrong.append("ln B(t) lies outside the fast bounds")
+    return log_error
 
 
 def _reference_radii(

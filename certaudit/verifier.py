@@ -105,6 +105,11 @@ def verify(
     folder = Path(run)
     if test is not None and data is None:
         raise InputError("test: belongs to data")
+    if data is not None and Path(data).is_dir():
+        raise InputError(
+            f"{data}: a folder, and the checker reads .npz or CSV: put its four .npy files into "
+            "one, `python -m zipfile -c data.npz *.npy`; the digests stay the same"
+        )
     if tsa_ca is not None and not Path(tsa_ca).is_file():
         raise InputError(f"{tsa_ca}: no such file of certificates")
     try:

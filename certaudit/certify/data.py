@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -13,10 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from certaudit.errors import InputError
 from certaudit.exact import parse_rational
 
-__all__ = ["ArrayDigest", "LabelledData", "digest"]
+__all__ = ["ArrayDigest", "LabelledData", "digest", "row_blocks"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+
+_BLOCK_ENTRIES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +37,37 @@ class ArrayDigest:
 
 def digest(array: NDArray[Any]) -> ArrayDigest:
     """Return the digest of an array as it was given, before any conversion."""
-    plain = np.ascontiguousarray(array)
-    little = plain.dtype.newbyteorder("<")
-    data = plain.astype(little, copy=False)
-    return ArrayDigest(
-        hashlib.sha256(data.view(np.uint8).data if data.size else b"").hexdigest(),
-        little.str,
-        array.shape,
-    )
+    little = array.dtype.newbyteorder("<")
+    sha256 = hashlib.sha256()
+    for _, rows in row_blocks(np.atleast_1d(array)):
+        sha256.update(np.ascontiguousarray(rows, dtype=little).view(np.uint8).data)
+    return ArrayDigest(sha256.hexdigest(), little.str, array.shape)
+
+
+def row_blocks(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield (first row, rows) for blocks of rows, so that temporaries of a block are small."""
+    if array.size:
+        step = max(1, _BLOCK_ENTRIES * len(array) // array.size)
+        for start in range(0, len(array), step):
+            yield start, array[start : start + step]
 
 
 @dataclass(frozen=True)
 class LabelledData:
     """A training set and a test set, checked: finite, exact in float64, labels 0..classes-1.
 
-    x_train is n x d, x_test m x d (float64); y_train, y_test are int64 of length n, m.
+    x_train is n x d, x_test m x d: float64 copies, but a memory map stays the map, of its own
+    dtype. y_train, y_test are int64 of length n, m. `mapped` holds the arrays given as maps.
     """
 
-    x_train: Floats
+    x_train: NDArray[Any]
     y_train: Labels
-    x_test: Floats
+    x_test: NDArray[Any]
     y_test: Labels
     classes: int
     digests: dict[str, ArrayDigest] = field(repr=False)
     positive: str | None = None
+    mapped: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def check(
@@ -78,11 +88,12 @@ class LabelledData:
 
         Raises InputError, naming the array and the place.
         """
+        given = {"X_train": x_train, "y_train": y_train, "X_test": x_test, "y_test": y_test}
         raw = {
-            "X_train": _array("X_train", x_train, 2),
-            "y_train": _array("y_train", y_train, 1),
-            "X_test": _array("X_test", x_test, 2),
-            "y_test": _array("y_test", y_test, 1),
+            name: _array(name, values, 2 if name[0] == "X" else 1) for name, values in given.items()
+        }
+        mapped = {
+            name: raw[name] for name, values in given.items() if isinstance(values, np.memmap)
         }
         for part in ("train", "test"):
             rows, labels = len(raw[f"X_{part}"]), len(raw[f"y_{part}"])
@@ -95,7 +106,12 @@ class LabelledData:
             raise InputError(f"X_train has {width} columns but X_test has {test_width}")
         if width == 0:
             raise InputError("X_train has no columns")
-        features = {name: _features(name, raw[name]) for name in ("X_train", "X_test")}
+        # Before anything is read from a map: see check_unchanged.
+        digests = {name: digest(array) for name, array in raw.items()}
+        features = {
+            name: _features(name, raw[name], mapped=name in mapped)
+            for name in ("X_train", "X_test")
+        }
         names = ("y_train", "y_test")
         classes: dict[str, Labels]
         if positive is None:
@@ -113,9 +129,16 @@ class LabelledData:
             features["X_test"],
             classes["y_test"],
             max(2, largest + 1),
-            {name: digest(array) for name, array in raw.items()},
+            digests,
             positive,
+            mapped,
         )
+
+    def check_unchanged(self) -> None:
+        """Raise InputError where a mapped array is not what it was when it was checked."""
+        for name, array in self.mapped.items():
+            if digest(array) != self.digests[name]:
+                raise InputError(f"{name} has changed while it was in use")
 
 
 def _array(name: str, values: ArrayLike, dimensions: int) -> NDArray[Any]:
@@ -130,31 +153,41 @@ def _array(name: str, values: ArrayLike, dimensions: int) -> NDArray[Any]:
     return array
 
 
-def _place(name: str, bad: NDArray[np.bool_]) -> str:
-    where = ", ".join(str(int(i)) for i in np.argwhere(bad)[0])
-    return f"{name}[{where}]"
+def _place(name: str, bad: NDArray[np.bool_], start: int = 0) -> str:
+    row, *rest = (int(i) for i in np.argwhere(bad)[0])
+    return f"{name}[{', '.join(map(str, (start + row, *rest)))}]"
 
 
-def _features(name: str, array: NDArray[Any]) -> Floats:
+def _features(name: str, array: NDArray[Any], *, mapped: bool) -> NDArray[Any]:
     if array.dtype.kind not in "fiub":
         raise InputError(f"{name}: dtype {array.dtype} is not a float or integer type")
-    if array.dtype.kind == "f":
-        unfit = ~np.isfinite(array)
+    copy = None if mapped else np.empty(array.shape)
+    for start, rows in row_blocks(array):
+        floats = _exact_floats(name, rows, start)
+        if copy is not None:
+            copy[start : start + len(rows)] = floats
+    return array if copy is None else copy
+
+
+def _exact_floats(name: str, rows: NDArray[Any], start: int) -> Floats:
+    """Return rows in float64, or say where that changes them; `start` is their first one."""
+    if rows.dtype.kind == "f":
+        unfit = ~np.isfinite(rows)
         if unfit.any():
-            value = array[unfit][0]
-            raise InputError(f"{_place(name, unfit)} is {value}: features must be finite")
+            value = rows[unfit][0]
+            raise InputError(f"{_place(name, unfit, start)} is {value}: features must be finite")
     with np.errstate(over="ignore"):
-        floats = array.astype(np.float64)
-    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
-        size = np.abs(array).astype(np.uint64)  # -2^63 too: its absolute value wraps to 2^63
+        floats = rows.astype(np.float64)
+    if rows.dtype.kind in "iu" and rows.dtype.itemsize == 8:
+        size = np.abs(rows).astype(np.uint64)  # -2^63 too: its absolute value wraps to 2^63
         lowest_bit = np.maximum(size & (~size + np.uint64(1)), np.uint64(1))
         changed = size // lowest_bit >= np.uint64(1 << 53)
-    elif array.dtype.kind == "f" and array.dtype.itemsize > 8:
-        changed = floats.astype(array.dtype) != array
+    elif rows.dtype.kind == "f" and rows.dtype.itemsize > 8:
+        changed = floats.astype(rows.dtype) != rows
     else:
         return floats
     if changed.any():
-        raise InputError(f"{_place(name, changed)} is not exactly representable in float64")
+        raise InputError(f"{_place(name, changed, start)} is not exactly representable in float64")
     return floats
 
 
@@ -194,5 +227,6 @@ def _is_positive(name: str, array: NDArray[Any], positive: str) -> Labels:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputError(f"{_place(name, ~np.isfinite(array))} is not a finite label")
     plain = array.astype({"f": np.float64, "b": np.int64}.get(array.dtype.kind, array.dtype))
-    matches = [wanted == Fraction(repr(value)) for value in plain.tolist()]
-    return np.asarray(matches, dtype=np.int64)
+    values = np.unique(plain)
+    matches = np.asarray([wanted == Fraction(repr(value)) for value in values.tolist()], dtype=bool)
+    return np.isin(plain, values[matches]).astype(np.int64)

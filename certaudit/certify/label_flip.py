@@ -1,14 +1,15 @@
 """Certificates for the label-flip-smoothed least-squares classifier: Algorithm 1, two labels.
 
-The witness t is searched in floats, where any value is sound; one evaluation in balls then proves
-the bound. What is certified is the vote g of Definition 1 over the reals.
+The witness t is searched in floats, where any value is sound. Proven float bounds decide most test
+points (`certify.fast`), one evaluation in balls each of the others. What is certified is the vote g
+of Definition 1 over the reals.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from certaudit import findings
 from certaudit.certify.data import Floats, LabelledData, Labels
+from certaudit.certify.fast import Screened, screen
 from certaudit.certify.features import Features, prepare
 from certaudit.certify.least_squares import LeastSquares, SolvedPoint
 from certaudit.certify.ridge import Ridge, choose_ridge
@@ -30,11 +32,16 @@ from certaudit.rigorous.radius import is_majority, kl_radius, tight_radius
 from certaudit.rigorous.tail import log_error_bound
 
 __all__ = [
+    "ENGINES",
     "Certificate",
     "LabelFlipRun",
     "certify_label_flip",
     "chernoff_t",
 ]
+
+ENGINES = ("fast", "rigorous")
+REASONS = ("undecided", "loose", "failed")
+"""Why a point that floats were tried on went to balls; see certify.fast."""
 
 _HALF = Fraction(1, 2)
 _WIDTH = Fraction(1, 256)
@@ -45,8 +52,10 @@ _RISING = (160, 640, 2560)
 _FAR = 1e290
 """Sums of alphas beyond this could overflow float64."""
 _FIRST_ACCURACY, _MAX_ACCURACY = 128, 1 << 16
-_SEARCH_GAP = 2.0**-10
-"""The search for t ends when ln B(t) is this close to its minimum, in nats."""
+_SEARCH_GAP = 2.0**-30
+"""The search for t ends when ln B(t) is about this close to its minimum, in nats."""
+_PARALLEL = 1 << 22
+"""Entries of alpha from which processes are worth their start for the points left to balls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,9 @@ class LabelFlipRun:
     ridge: Ridge
     certificates: tuple[Certificate, ...]
     guarantees: tuple[str, ...] = ("kl",)
+    engine: str = "rigorous"
+    escalated: Mapping[str, int] = field(default_factory=dict)
+    """With the fast engine: how many points went to balls, by reason (see REASONS)."""
 
     def accuracy(self) -> dict[str, float]:
         """Return accuracies on the certified points, rounded down to six decimals.
@@ -177,6 +189,7 @@ def certify_label_flip(
     intercept: bool = True,
     positive: str | None = None,
     guarantee: str = "kl",
+    engine: str = "fast",
     limit: int | None = None,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -186,9 +199,11 @@ def certify_label_flip(
     x_train is n x d, x_test m x d, labels 0/1 (or anything with `positive`); q is an exact
     number in (0, 1/2): "0.1", Fraction(1, 10), exact(0.1). `ridge` is "auto", "paper" or an exact
     number, `scale` "standard" or "none". `guarantee` is "kl", "tight" or "all"; the KL radius (5)
-    is always there, "tight" adds the one of (2). `limit` takes the first points only; `jobs` is the
-    number of processes (they are spawned: with more than one, a script needs the usual
-    `if __name__ == "__main__"`); `progress` is called with (done, total).
+    is always there, "tight" adds the one of (2). `engine` "fast" decides by proven float bounds
+    what these can decide and the rest by balls, "rigorous" everything by balls: the predictions and
+    radii are the same, log_error may be up to 0.01 larger. `limit` takes the first points only;
+    `jobs` is the number of threads and processes (these are spawned: with more than one, a script
+    needs the usual `if __name__ == "__main__"`); `progress` is called with (done, total).
 
     Every log_error errs upward, every p_lower and radius downward.
 
@@ -205,6 +220,7 @@ def certify_label_flip(
         scale=scale,
         intercept=intercept,
         guarantee=guarantee,
+        engine=engine,
         limit=limit,
         jobs=jobs,
         progress=progress,
@@ -219,6 +235,7 @@ def certify_data(
     scale: str = "standard",
     intercept: bool = True,
     guarantee: str = "kl",
+    engine: str = "fast",
     limit: int | None = None,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -227,23 +244,55 @@ def certify_data(
 
     Proof: `proofs/certificate.md`.
     """
+    guarantees = _check_choices(guarantee, engine, limit, jobs)
+    rate, features, chosen, model = fit(data, q=q, ridge=ridge, scale=scale, intercept=intercept)
+    total = len(data.x_test) if limit is None else min(limit, len(data.x_test))
+    certificates: dict[int, Certificate] = {}
+
+    def done(certificate: Certificate) -> None:
+        certificates[certificate.index] = certificate
+        if progress is not None:
+            progress(len(certificates), total)
+
+    left, escalated = list(range(total)), dict.fromkeys(REASONS, 0)
+    if engine == "fast":
+        left = []
+        for found in screen(model, data.y_train, rate, range(total), guarantees, threads=jobs):
+            if found.reason is None:
+                done(_from_floats(found, data, guarantees))
+            else:
+                escalated[found.reason] += 1
+                left.append(found.index)
+        if len(left) * len(data.y_train) < _PARALLEL:
+            jobs = 1
+    jobs = min(jobs, max(len(left), 1))
+    for _, _, certificate in certify_points(
+        model, data, rate, left, guarantees=guarantees, jobs=jobs
+    ):
+        done(certificate)
+    return LabelFlipRun(
+        rate,
+        data,
+        features,
+        chosen,
+        tuple(certificates[index] for index in range(total)),
+        guarantees,
+        engine,
+        escalated if engine == "fast" else {},
+    )
+
+
+def _check_choices(guarantee: str, engine: str, limit: int | None, jobs: int) -> tuple[str, ...]:
+    """Return the guarantees asked for; raise InputError for a choice that there is not."""
     if limit is not None and limit < 1:
         raise InputError("limit: must be at least 1")
     if jobs < 1:
         raise InputError("jobs: must be at least 1")
     if guarantee not in {"kl", "tight", "all"}:
         raise InputError(f'guarantee: {guarantee!r} is none of "kl", "tight", "all"')
-    guarantees = ("kl",) if guarantee == "kl" else ("kl", "tight")
-    rate, features, chosen, model = fit(data, q=q, ridge=ridge, scale=scale, intercept=intercept)
-    total = len(data.x_test) if limit is None else min(limit, len(data.x_test))
-    jobs = min(jobs, total)
-    certificates = []
-    found = certify_points(model, data, rate, range(total), guarantees=guarantees, jobs=jobs)
-    for _, _, certificate in found:
-        certificates.append(certificate)
-        if progress is not None:
-            progress(len(certificates), total)
-    return LabelFlipRun(rate, data, features, chosen, tuple(certificates), guarantees)
+    if engine not in ENGINES:
+        raise InputError(f"engine: {engine!r} is none of {', '.join(ENGINES)}")
+    return ("kl",) if guarantee == "kl" else ("kl", "tight")
 
 
 def certify_points(
@@ -255,7 +304,7 @@ def certify_points(
     guarantees: Sequence[str] = ("kl",),
     jobs: int = 1,
 ) -> Iterator[tuple[SolvedPoint, Bound, Certificate]]:
-    """Yield alpha, the bound and the certificate of each test point named, in order.
+    """Yield alpha, the bound in balls and the certificate of each test point named, in order.
 
     Raises Undecided where X'X + ridge is not inverted at 2^18 bits.
 
@@ -264,8 +313,39 @@ def certify_points(
     work = ((point, settle(model, point, q)) for point in model.points(indices))
     for point, facts, found in run_in_order(_Bounder(data.y_train, q), work, jobs):
         bound = found or bound_from_balls(model, point.index, facts, data.y_train, q)
-        label, n = int(data.y_test[point.index]), len(data.y_train)
-        yield point, bound, _certificate(point.index, label, facts, bound, q, n, guarantees)
+        yield point, bound, _from_balls(point.index, data, facts, bound, q, guarantees)
+
+
+def _from_floats(found: Screened, data: LabelledData, guarantees: Sequence[str]) -> Certificate:
+    """Return the certificate of a point that the fast engine decided."""
+    facts = Facts(found.mean_sign, found.unsmoothed, found.constant)
+    upper = Fraction(0) if found.constant else Fraction(found.upper)
+    return _certificate(found.index, data, facts, found.t, upper, found.radii, guarantees)
+
+
+def _from_balls(
+    index: int,
+    data: LabelledData,
+    facts: Facts,
+    bound: Bound,
+    q: Fraction,
+    guarantees: Sequence[str],
+) -> Certificate:
+    """Return the certificate of a point whose bound was proven in balls."""
+    proven = _written(bound.log_error.upper)
+    radii: dict[str, int] = {}
+    if not facts.constant and is_majority(proven):
+        noise, n = LabelFlip(q), len(data.y_train)
+        radii["kl"] = kl_radius(noise, log_error=proven, cap=n)
+        if "tight" in guarantees:
+            radii["tight"] = tight_radius(noise, log_error=proven, cap=n)
+    return _certificate(index, data, facts, bound.t, bound.log_error.upper, radii, guarantees)
+
+
+def _written(upper: Fraction) -> Fraction:
+    """Return the bound on ln(1 - p) that a certificate with this bound on ln B(t) states."""
+    # ln(1 - p) <= 0 for any p, so 0 is always a valid bound.
+    return Fraction(json_up(min(upper, Fraction(0))))
 
 
 def fit(
@@ -445,6 +525,10 @@ def _minimum(slope: Callable[[float], tuple[float, float]], ceiling: float) -> f
         # Convexity: the gap to the minimum is at most |slope| times the distance to it.
         if math.isfinite(high) and abs(first) * (high - low) <= _SEARCH_GAP:
             break
+        # |(ln B)'''| <= 2 (ln B)'', the weights being below 2: where Newton's step is short, the
+        # gap is about half the squared decrement.
+        if abs(first) <= second / 4 and first * first <= second * _SEARCH_GAP:
+            break
         step = size - first / second if second > 0 else math.inf
         if not low < step < high or round_number % 8 == 7:
             # Bisect the exponent: a step may have gone many powers of ten too far, and where
@@ -539,21 +623,23 @@ def _is_precise(alpha: Floats, error: Fraction) -> bool:
 
 def _certificate(
     index: int,
-    label: int,
+    data: LabelledData,
     facts: Facts,
-    bound: Bound,
-    q: Fraction,
-    n: int,
+    t: float,
+    upper: Fraction,
+    radii: Mapping[str, int],
     guarantees: Sequence[str],
 ) -> Certificate:
+    """Return the certificate of a bound on ln B(t); no `radii` where no majority is proven."""
     tight = "tight" in guarantees
     shared: dict[str, Any] = {
         "index": index,
-        "label": label,
+        "label": int(data.y_test[index]),
         "unsmoothed": facts.unsmoothed,
         "mean_prediction": int(facts.mean_sign >= 0),
     }
     if facts.constant:
+        n = len(data.y_train)
         return Certificate(
             prediction=0,
             decided=True,
@@ -565,20 +651,16 @@ def _certificate(
             tight_radius=n if tight else None,
             **shared,
         )
-    # ln(1 - p) <= 0 for any p, so 0 is always a valid bound.
-    log_error = json_up(min(bound.log_error.upper, Fraction(0)))
-    proven = Fraction(log_error)
-    decided = is_majority(proven)
-    noise = LabelFlip(q)
+    proven = _written(upper)
     return Certificate(
         prediction=int(facts.mean_sign >= 0),
-        decided=decided,
+        decided=bool(radii),
         constant=False,
-        t=bound.t,
-        log_error=log_error,
+        t=t,
+        log_error=float(proven),
         p_lower=lower_share(proven),
-        kl_radius=kl_radius(noise, log_error=proven, cap=n),
-        tight_radius=tight_radius(noise, log_error=proven, cap=n) if tight else None,
+        kl_radius=radii.get("kl", 0),
+        tight_radius=radii.get("tight", 0) if tight else None,
         **shared,
     )
 
@@ -588,9 +670,16 @@ def lower_share(log_error: Fraction) -> float:
 
     Proof: `proofs/chernoff.md`.
     """
+    if log_error < _SURE:
+        return _ALMOST_ONE
     with working_precision(128):
         lower = from_ball(-to_ball(log_error).expm1()).lower
     return max(0.0, json_down(min(lower, 1 - Fraction(1, 1 << 54))))
+
+
+_SURE = -38
+"""e^-38 < 2^-54: below, 1 - e^log_error is cut to 1 - 2^-54 anyway."""
+_ALMOST_ONE = json_down(1 - Fraction(1, 1 << 54))
 
 
 def share_down(hits: int, total: int) -> float:

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from certaudit.certify.data import Floats, Labels
 from certaudit.errors import InputError, Undecided
-from certaudit.exact import Enclosure
+from certaudit.exact import Enclosure, round_up
 from certaudit.rigorous.balls import from_ball, to_ball, upper_bound, working_precision
 
-__all__ = ["LeastSquares", "SolvedPoint", "integer_columns"]
+__all__ = ["FloatSolver", "LeastSquares", "SolvedPoint", "integer_columns"]
 
 _UNIT = Fraction(1, 1 << 53)
 _ACCURACY = 80
@@ -51,6 +51,24 @@ class SolvedPoint:
     alpha_error: Fraction | None
     label_score: Enclosure
     alpha_sum: Enclosure
+
+
+@dataclass(frozen=True, slots=True)
+class FloatSolver:
+    """The inverse of A = X'X + ridge D in float64, and errors of its products, all upper bounds.
+
+    `inverse` W is k x k: for a test row h the product h W, in floats, is off from w = A^-1 h by at
+    most |h| @ `inverse_error` in the norm sum_j norms_j |w_j|, `norms` being the l1 norms of the
+    columns of X: that bounds the l1 error of X w. `scores` (k x 2) times h is E[alpha'y] under
+    noise and alpha'y, off by at most |h| @ `score_error`. `gamma` is gamma_k.
+    """
+
+    inverse: Floats
+    inverse_error: Floats
+    scores: Floats
+    score_error: Floats
+    norms: Floats
+    gamma: float
 
 
 def integer_columns(rows: Floats) -> tuple[NDArray[Any], list[int]]:
@@ -151,6 +169,33 @@ class LeastSquares:
             solved = inverse * arb_mat(inner)
             return [[factors[i] * solved[i, j] for i in range(k)] for j in range(len(rows))], bits
 
+    def float_solver(self, q: Fraction) -> FloatSolver:
+        """Return A^-1 in float64, and what bounds the error of its products with test rows.
+
+        Raises Undecided as score_balls does.
+
+        Proof: `proofs/alpha-blocks.md`.
+        """
+        inverse, bits = self._inverse(_ACCURACY)
+        k, scale = self._k, self._scale
+        with working_precision(bits):
+            factors = [to_ball(_power(exponent)) for exponent in scale]
+            exact = [[factors[i] * factors[j] * inverse[i, j] for j in range(k)] for i in range(k)]
+            label_moment = [to_ball(self._entry(i, k)) for i in range(k)]
+            sum_moment = [to_ball(self._entry(i, k + 1)) for i in range(k)]
+            keep, flip = to_ball(1 - 2 * q), to_ball(q)
+            mean_moment = [
+                keep * a + flip * b for a, b in zip(label_moment, sum_moment, strict=True)
+            ]
+            sums = [[_dot(row, moment) for moment in (mean_moment, label_moment)] for row in exact]
+            norms = [arb(norm) for norm in self._column_norms]
+            return FloatSolver(
+                *_rounded(exact, norms, k),
+                *_rounded(sums, None, k),
+                np.array(self._column_norms),
+                round_up(_gamma(k)),
+            )
+
     def points(self, indices: Sequence[int]) -> Iterator[SolvedPoint]:
         """Yield the test points with these indices, in order.
 
@@ -207,9 +252,8 @@ class LeastSquares:
         |alpha_i - fl(x_i . w~)| <= sum_j |x_ij| (|w_j - w~_j| + gamma_k |w~_j|) + flushed terms.
         """
         n, k = self.train.shape
-        gamma = k * _UNIT / (1 - k * _UNIT)
         with working_precision(bits):
-            growth = to_ball(gamma)
+            growth = to_ball(_gamma(k))
             total = arb(0)
             for norm, ball, value in zip(self._column_norms, balls, floats, strict=True):
                 total += arb(norm) * (abs(ball - value) + growth * abs(value))
@@ -326,9 +370,9 @@ def _leading(matrix: fmpz_mat, size: int) -> fmpz_mat:
 def _column_norms(rows: Floats) -> list[float]:
     """Return upper bounds on the l1 norms of the columns."""
     norms = []
-    for column in np.abs(rows).T:
+    for column in rows.T:
         try:
-            norms.append(math.nextafter(math.fsum(column), math.inf))
+            norms.append(math.nextafter(math.fsum(np.abs(column)), math.inf))
         except OverflowError:
             norms.append(math.inf)
     return norms
@@ -350,6 +394,35 @@ def _dot(x: list[arb], y: list[arb]) -> arb:
     for a, b in zip(x, y, strict=True):
         total += a * b
     return total
+
+
+def _gamma(terms: int) -> Fraction:
+    """Return gamma_n, the relative error of a float sum of n products, in any order."""
+    return terms * _UNIT / (1 - terms * _UNIT)
+
+
+def _rounded(
+    exact: list[list[arb]], weights: list[arb] | None, terms: int
+) -> tuple[Floats, Floats]:
+    """Return a matrix rounded to float64, and bounds on the errors of float products h @ it.
+
+    `terms` is the number of its rows. The error of entry j is at most |h| @ errors[:, j]; with
+    `weights` sum_j weights_j errors[:, j] is returned in its place.
+    """
+    floats = np.array([[_to_float(ball) for ball in row] for row in exact])
+    growth = to_ball(_gamma(terms))
+    errors = [
+        [abs(ball - value) + growth * abs(value) for ball, value in zip(row, line, strict=True)]
+        for row, line in zip(exact, floats.tolist(), strict=True)
+    ]
+    if weights is None:
+        return floats, np.array([[_up(error) for error in row] for row in errors])
+    return floats, np.array([_up(_dot(row, weights)) for row in errors])
+
+
+def _up(ball: arb) -> float:
+    """Return a float64 above a ball, infinite where it is not finite."""
+    return round_up(upper_bound(ball)) if ball.is_finite() else math.inf
 
 
 def _to_float(ball: arb) -> float:

@@ -24,14 +24,14 @@ def run_summary(
     """
     total = len(run.certificates)
     counts = {name: run.certified_counts(name) for name in run.guarantees}
-    return {
+    summary = {
         "certaudit": __version__,
         "format": 1,
         "noise_model": {"name": "label-flip", "q": format_rational(run.q), "classes": 2},
         "classifier": "least squares",
         "vote": "majority",
         "guarantee": list(run.guarantees),
-        "engine": "rigorous",
+        "engine": run.engine,
         "ridge": run.ridge.as_json(),
         "intercept": run.features.intercept,
         "scale": run.features.scale.as_json(),
@@ -56,6 +56,9 @@ def run_summary(
         },
         "findings": [finding.as_json() for finding in run.findings()],
     }
+    if run.engine == "fast":
+        summary["escalated"] = {"points": sum(run.escalated.values()), **run.escalated}
+    return summary
 
 
 def assumptions(run: LabelFlipRun, split: str) -> list[dict[str, str]]:

@@ -43,7 +43,17 @@ _SMALL = 2_000_000
     help="First N test points only (of a sorted test set: one class).",
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, 256), metavar="N", help="Processes (default: one a core)."
+    "--engine",
+    type=click.Choice(["fast", "rigorous"]),
+    default="fast",
+    show_default=True,
+    help="fast: proven float bounds, balls where they leave a radius open; rigorous: all balls.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Threads, and processes for balls (default: one a core).",
 )
 def certify(
     data: Path,
@@ -57,11 +67,13 @@ def certify(
     no_intercept: bool,
     guarantee: str,
     limit: int | None,
+    engine: str,
     jobs: int | None,
 ) -> int:
     """Certify the test points of DATA against flips of training labels.
 
-    DATA is an .npz file with X_train, y_train, X_test, y_test, or a CSV file with a
+    DATA is an .npz file with X_train, y_train, X_test, y_test, or a folder with these as
+    .npy files (memory-mapped: for a million points), or a CSV file with a
     --label-column. Writes the folder RUN: run.json (every choice, digest and accuracy)
     and certificates.jsonl (one certificate a line).
 
@@ -79,11 +91,17 @@ def certify(
         intercept=not no_intercept,
         guarantee=guarantee,
         limit=limit,
+        engine=engine,
         jobs=jobs,
     )
-    show(*run_report(run, data.name))
+    show(*run_report(run, _source(data)))
     say(f"wrote {output}/run.json and {output}/certificates.jsonl")
     return 0
+
+
+def _source(data: Path) -> str:
+    """Return the name of a data set; "." has none of its own."""
+    return data.name or data.resolve().name
 
 
 def certify_to_folder(
@@ -99,11 +117,13 @@ def certify_to_folder(
     intercept: bool = True,
     guarantee: str = "kl",
     limit: int | None = None,
+    engine: str = "fast",
     jobs: int | None = None,
 ) -> LabelFlipRun:
     """Certify a data set and write its run folder; raise InputError before any work is lost."""
     from certaudit.certify.label_flip import certify_data
     from certaudit.certify.summary import run_summary
+    from certaudit.errors import InputError
     from certaudit.io.files import check_run_folder, write_run
     from certaudit.noise import check_label_noise
 
@@ -122,9 +142,14 @@ def certify_to_folder(
             intercept=intercept,
             guarantee=guarantee,
             limit=limit,
+            engine=engine,
             jobs=jobs,
             progress=report,
         )
-    summary = run_summary(run, source=data.name, split=split, label_column=label_column)
+    try:
+        checked.check_unchanged()
+    except InputError as error:
+        raise InputError(f"{data}: {error}") from None
+    summary = run_summary(run, source=_source(data), split=split, label_column=label_column)
     write_run(output, summary, (c.as_json() for c in run.certificates))
     return run

@@ -47,7 +47,7 @@ def crosscheck(
     digits: int,
     style: str,
 ) -> int:
-    """Compare reference, rigorous engine and, up to 20 training points, the exact vote.
+    """Compare reference, both engines and, up to 20 training points, the exact vote.
 
     For a random sample of test points of DATA. The papers' output (the sign of the mean
     score) may differ from the vote: it is shown, and is no contradiction. Exits 1 on a
@@ -95,6 +95,16 @@ def _share(share: Fraction) -> str:
     return text
 
 
+def _fast(comparison: Comparison) -> str:
+    """Return the excess of the fast engine's bound, or why it decided nothing."""
+    fast = comparison.fast
+    if fast.reason is not None:
+        return fast.reason
+    if comparison.reference_fast is None:
+        return ""
+    return f"{float(fast.upper - comparison.reference_fast):.0e}"
+
+
 def comparison_report(comparisons: list[Comparison], digits: int) -> list[RenderableType]:
     """Return the table of a crosscheck and the lines below it."""
     import mpmath
@@ -102,10 +112,10 @@ def comparison_report(comparisons: list[Comparison], digits: int) -> list[Render
     result = table(
         ">point",
         "vote",
-        ">sign",
         ">log_error",
         ">reference",
         ">width",
+        ">fast",
         ">gap",
         ">KL",
         ">tight",
@@ -116,13 +126,14 @@ def comparison_report(comparisons: list[Comparison], digits: int) -> list[Render
         c = comparison.certificate
         result.add_row(
             str(c.index),
-            f"{c.prediction}{'' if c.decided else ' ?'}",
-            str(comparison.reference_output),
+            f"{c.prediction}{'' if c.decided else ' ?'}"
+            f"{'' if c.prediction == comparison.reference_output else ' *'}",
             "constant" if c.log_error is None else f"{c.log_error:.6g}",
             "constant"
             if comparison.reference_log_error is None
             else mpmath.nstr(comparison.reference_log_error, 6),
             "" if comparison.width is None else f"{comparison.width:.0e}",
+            _fast(comparison),
             "" if comparison.gap is None else f"{comparison.gap:.0e}",
             f"{c.kl_radius}/{comparison.reference_radius}",
             f"{c.tight_radius}/{comparison.reference_tight}",
@@ -138,9 +149,10 @@ def comparison_report(comparisons: list[Comparison], digits: int) -> list[Render
     if exact.row_count:
         lines.append(exact)
     lines.append(
-        "vote: proven winner (? nothing proven: sign of the mean); sign: the papers' output; "
+        "vote: proven winner (? nothing proven: sign of the mean; * the papers' output differs); "
         f"log_error: proven bound on ln(1 - p); reference: ln B(t) at {digits} digits; width: of "
-        "the proven enclosure; gap: from the minimum over t; KL, tight: radius, proven/reference"
+        "the proven enclosure; fast: how far the bound in floats is above ln B(t), or why balls "
+        "had to decide; gap: from the minimum over t; KL, tight: radius, proven/reference"
     )
     contradicted = sum(bool(c.contradictions) for c in comparisons)
     lines.append(f"{len(comparisons)} points compared, {contradicted} contradictions")

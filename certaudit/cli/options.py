@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def data_options(function: F) -> F:
-    """Add DATA, --label-column, --positive and --test."""
+    """Add DATA (an .npz file, a folder of .npy files, a CSV file), its labels and --test."""
     for decorate in (
         click.option(
             "--test",

@@ -192,6 +192,8 @@ def run_report(run: LabelFlipRun, source: str) -> list[RenderableType]:
         f"least squares, ridge {_approximate(run.ridge.value)} ({run.ridge.rule}), {intercept}",
     )
 
+    setting.add_row("engine", _engine(run))
+
     right = [c for c in points if c.prediction == c.label]
     accuracy = table("accuracy", ">points", ">share")
     for name, hits in (
@@ -222,6 +224,15 @@ def run_report(run: LabelFlipRun, source: str) -> list[RenderableType]:
             lines.append(f"{what}: {float(median):g}")
     lines += [f"{f.kind.code} {f.kind.name}: {f.message}" for f in run.findings()]
     return lines
+
+
+def _engine(run: LabelFlipRun) -> str:
+    """Return which engine decided, and how many points it left to balls, and why."""
+    if run.engine == "rigorous":
+        return "rigorous: balls for every point"
+    reasons = ", ".join(f"{count} {reason}" for reason, count in run.escalated.items() if count)
+    balls = f"fast; balls for {sum(run.escalated.values())} of {len(run.certificates)} points"
+    return balls + (f" ({reasons})" if reasons else "")
 
 
 def _selected_radii(largest: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Read data sets: .npz with X_train, y_train, X_test, y_test, or CSV with a label column."""
+"""Read data sets: X_train, y_train, X_test, y_test as .npz or .npy files, or CSV with labels."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ MAX_BYTES = 1 << 34
 """Largest array, uncompressed, that is read from an .npz file."""
 
 _EVERY = 5
+_SEPARATE = "given: separate training and test arrays"
+_NPY = b"\x93NUMPY"
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 UNREADABLE = (
     ValueError,
@@ -61,22 +63,35 @@ def read_data_set(
 ) -> RawDataSet:
     """Read `path`, by its content: an .npz archive, else CSV (which needs `label_column`).
 
+    A folder holds the four arrays as .npy files, which are mapped, not read: their size has no
+    limit.
+
     In a CSV every other column is a finite decimal number. `test` is a second CSV with the test
     rows; without it every fifth row (4, 9, 14, ...) is a test row: a split that reads no labels.
 
     Raises InputError, naming the file and the place in it.
     """
+    if _is_folder(path):
+        if label_column is not None or test is not None:
+            raise InputError(f"{path}: --label-column and --test are for CSV files, not a folder")
+        return RawDataSet(_map_folder(path), _SEPARATE)
     magic = _first_bytes(path)
     if magic[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         if label_column is not None or test is not None:
             raise InputError(f"{path}: --label-column and --test are for CSV files, this is .npz")
-        return RawDataSet(_read_npz(path), "given: separate training and test arrays")
-    if magic == b"\x93NUMPY":
-        raise InputError(f"{path}: a single .npy array; four are needed, in one .npz file")
+        return RawDataSet(_read_npz(path), _SEPARATE)
+    if magic == _NPY:
+        raise InputError(
+            f"{path}: a single .npy array; four are needed, in one .npz file or one folder"
+        )
     if path.suffix.lower() == ".npz":
         raise InputError(f"{path}: not an .npz file (truncated, or another format)")
     if label_column is None:
         raise InputError(f"{path}: not an .npz file; if it is CSV, name its --label-column")
+    return _read_tables(path, label_column, test)
+
+
+def _read_tables(path: Path, label_column: str, test: Path | None) -> RawDataSet:
     names, features, labels = _read_csv(path, label_column)
     if test is not None:
         test_names, test_features, test_labels = _read_csv(test, label_column)
@@ -102,6 +117,40 @@ def _first_bytes(path: Path) -> bytes:
             return file.read(6)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+
+
+def _map_folder(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the four arrays of a folder, mapped: what is not used is never in memory."""
+    names = [f"{key}.npy" for key in KEYS]
+    try:
+        present = {entry.name for entry in path.iterdir()}
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    missing = [name for name in names if name not in present]
+    if len(missing) == len(names):
+        raise InputError(f"{path}: not a regular file, nor a folder with {', '.join(names)}")
+    if missing:
+        raise InputError(f"{path}: no file {', '.join(missing)} (needed: {', '.join(names)})")
+    return {key: _map_npy(path / name) for key, name in zip(KEYS, names, strict=True)}
+
+
+def _map_npy(path: Path) -> NDArray[Any]:
+    if _first_bytes(path) != _NPY:
+        raise InputError(f"{path}: not an .npy file (truncated, or another format)")
+    try:
+        # Headers of Python 2, and shapes beyond any file, come with warnings: noise here.
+        with warnings.catch_warnings(action="ignore"):
+            array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (*UNREADABLE, MemoryError) as error:
+        raise InputError(f"{path}: cannot be read ({_why(error)})") from None
+    return array
 
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:

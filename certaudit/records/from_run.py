@@ -33,6 +33,7 @@ _NUMBERS = frozenset(
         *("format", "classes", "dropped", "shape", "correct", "of", "accuracy"),
         *("training_points", "feature_columns", "test_points", "certified_points"),
         *("clean", "decided", "unsmoothed", "constant_0", "constant_1"),
+        *("points", "undecided", "loose", "failed"),
     }
 )
 

@@ -220,6 +220,19 @@ class Curves(Closed, frozen=True):
     tight: Curve | UnsetType = UNSET
 
 
+class Escalated(Closed, frozen=True):
+    """How many points the fast engine left to balls, and how many for which reason."""
+
+    points: Count
+    undecided: Count
+    loose: Count
+    failed: Count
+
+    def __post_init__(self) -> None:
+        if int(self.points) != sum(map(int, (self.undecided, self.loose, self.failed))):
+            raise InputError("escalated: points is not the sum of the others")
+
+
 class RunFinding(Closed, frozen=True):
     """A finding about the run."""
 
@@ -254,6 +267,7 @@ class Run(Closed, frozen=True):
     accuracy: Accuracy
     certified_accuracy: Curves
     findings: tuple[RunFinding, ...]
+    escalated: Escalated | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.guarantee not in (("kl",), ("kl", "tight")):
@@ -269,7 +283,15 @@ class Run(Closed, frozen=True):
             raise InputError("training_points, or the columns of X_train: none")
         if int(self.certified_points) > MAX_RECORDS:
             raise InputError(f"certified_points: more than {MAX_RECORDS}")
+        self._check_escalated()
         self._check_shapes()
+
+    def _check_escalated(self) -> None:
+        if isinstance(self.escalated, Escalated):
+            if self.engine != "fast":
+                raise InputError("escalated: belongs to the engine fast")
+            if int(self.escalated.points) > int(self.certified_points):
+                raise InputError("escalated: more points than certified_points")
 
     def _check_shapes(self) -> None:
         data, columns = self.data, self.data.x_train.shape[-1]

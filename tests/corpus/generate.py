@@ -580,7 +580,46 @@ def accept(corpus: Corpus) -> dict[str, Signed]:
     )
 
     accept_more(corpus, three, base)
+    runs["fast"] = accept_fast(corpus, three, base)
     return runs
+
+
+def accept_fast(corpus: Corpus, three: Signed, base: dict[str, Any]) -> Signed:
+    """Add runs by the fast engine; return one that left points to balls."""
+    run = json.loads((HERE / "accept" / "three-points" / "run.json").read_bytes())
+    left = {"points": 2, "undecided": 1, "loose": 0, "failed": 1}
+    zero = dict.fromkeys(left, 0)
+
+    def read(told: Json) -> dict[str, bytes]:
+        told = {} if told is Gone else {"escalated": told}
+        text = json.dumps({**run, "engine": "fast", **told}, indent=1)
+        return {"run.json": f"{text}\n".encode()}
+
+    def add(name: str, why: str, told: Json) -> Signed:
+        signed = three.copy()
+        signed.run["engine"] = "fast"
+        if told is not Gone:
+            signed.run["escalated"] = {reason: str(count) for reason, count in told.items()}
+        for record in signed.records:
+            record["engine"] = "fast"
+        files = {**signed.named().files(), **read(told)}
+        corpus.add(f"accept/{name}", why, files, **base, arguments=["--require-all"],
+                   says="every step")  # fmt: skip
+        return signed
+
+    add("fast-none", "The fast engine, which left no point to balls.", zero)
+    why = "The fast engine, which left every point to balls."
+    add("fast-all", why, {**zero, "points": 3, "loose": 3})
+    add("fast-untold", "The fast engine; what it left to balls is not told.", Gone)
+    for name, value in (
+        *(("gone", Gone), ("null", None), ("fewer", {**left, "points": 1})),
+        *(("text", {**left, "points": "2"}), ("float", {**left, "points": 2.0})),
+        *(("more", {**left, "slow": 0}), ("negative", {**left, "points": -2})),
+    ):
+        why = f"escalated of run.json was edited: {name}."
+        corpus.add(f"untrusted/run-escalated-{name}", why, read(value), base="accept/fast",
+                   says="run.json")  # fmt: skip
+    return add("fast", "The fast engine, which left two points to balls.", left)
 
 
 def accept_more(corpus: Corpus, three: Signed, base: dict[str, Any]) -> None:
@@ -1552,6 +1591,22 @@ RUN_MEMBERS: tuple[tuple[str, ...] | tuple[Json, ...], ...] = (
     ("finding-unknown", "An unknown member of a finding.", "findings",
      [{"code": "a", "name": "b", "message": "c", "d": "e"}]),
     ("source-null", "The source is null.", "source", None),
+    ("escalated-null", "escalated is null.", "escalated", None, "fast"),
+    ("escalated-list", "escalated is a list.", "escalated", ["2", "1", "0", "1"], "fast"),
+    ("escalated-empty", "escalated is empty.", "escalated", {}, "fast"),
+    ("escalated-missing", "A reason is missing.", "escalated.loose", Gone, "fast"),
+    ("escalated-unknown", "An unknown reason.", "escalated.slow", "0", "fast"),
+    ("escalated-number", "A JSON number of points.", "escalated.points", 2, "fast"),
+    ("escalated-float", "A number of points with a point.", "escalated.points", "2.0", "fast"),
+    ("escalated-binary64", "A number of points as binary64.", "escalated.failed", ONE, "fast"),
+    ("escalated-negative", "A negative number of points.", "escalated.loose", "-1", "fast"),
+    ("escalated-zeros", "A zero in front.", "escalated.failed", "01", "fast"),
+    ("escalated-count-null", "A number of points is null.", "escalated.failed", None, "fast"),
+    ("escalated-sum", "More points than reasons.", "escalated.points", "3", "fast"),
+    ("escalated-more", "More points than were certified.", "escalated",
+     {"points": "4", "undecided": "4", "loose": "0", "failed": "0"}, "fast"),
+    ("escalated-rigorous", "Points that went to balls, by an engine of balls.", "engine",
+     "rigorous", "fast"),
 )  # fmt: skip
 THREE = "three-points"
 RECORD_MEMBERS: tuple[tuple[Json, ...], ...] = (

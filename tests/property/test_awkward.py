@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from random import Random
+from types import SimpleNamespace
 
 import mpmath
 import numpy as np
@@ -151,11 +152,12 @@ def test_a_constant_vote_is_decided_at_a_tie_with_no_dyadic(numerators):
 def test_what_is_written_is_the_upper_end_rounded_up(seed):
     """Enclosures whose ends are no float64: nearest rounding would claim too much half the time."""
     random = Random(seed)
+    data = SimpleNamespace(y_train=range(10**6), y_test=[1])
     for _ in range(20):
         enclosure = Enclosure(-random.getrandbits(90) - 1, -85, random.getrandbits(30), -90)
         bound = label_flip.Bound(1.0, enclosure)
         facts = label_flip.Facts(1, 1, constant=False)
-        certificate = label_flip._certificate(0, 1, facts, bound, Fraction(1, 3), 10**6, ["kl"])
+        certificate = label_flip._from_balls(0, data, facts, bound, Fraction(1, 3), ["kl"])
         written = Fraction(certificate.log_error)
         upper = min(enclosure.upper, Fraction(0))
         assert upper <= written <= upper + Fraction(1, 2**40)

@@ -268,6 +268,37 @@ BAD_RUNS = {
 }
 
 
+LEFT = {"points": "4", "undecided": "1", "loose": "2", "failed": "1"}
+FAST = {**payload()["predicate"]["run"], "engine": "fast", "escalated": LEFT}
+NONE_LEFT = dict.fromkeys(LEFT, "0")
+BAD_FAST = {
+    "null": (["escalated"], None, "expected `object`, got `null`"),
+    "unknown": (["escalated", "slow"], "0", "unknown field `slow`"),
+    "missing": (["escalated", "loose"], ..., "missing required field `loose`"),
+    "negative": (["escalated", "loose"], "-2", "$.predicate.run.escalated.loose"),
+    "float": (["escalated", "failed"], "1.0", "$.predicate.run.escalated.failed"),
+    "sum": (["escalated", "points"], "5", "points is not the sum"),
+    "more": (["escalated"], {**NONE_LEFT, "points": "6", "loose": "6"}, "more points than cert"),
+    "engine": (["engine"], "rigorous", "belongs to the engine fast"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FAST)
+def test_what_the_fast_engine_left_to_balls_is_told_rightly(case):
+    path, new, words = BAD_FAST[case]
+    error = refused(*issue(lines(), change(FAST, path, new)))
+    assert isinstance(error, InputError)
+    assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    "left", [LEFT, NONE_LEFT, {**NONE_LEFT, "points": "5", "failed": "5"}, ...]
+)
+def test_what_the_fast_engine_left_to_balls_is_signed_or_not_there(left):
+    run = change(FAST, ["escalated"], left)
+    assert read_evidence(*issue(lines(), run), OTHER.public).run == run
+
+
 @pytest.mark.parametrize("case", BAD_RUNS)
 def test_a_bad_run_is_refused_although_it_is_signed(case):
     path, new, words = BAD_RUNS[case]

@@ -1,0 +1,120 @@
+"""alpha of many test points at once, in float64, with a proven l1 error for each.
+
+The k x k inverse is enclosed once, in balls; from then on a block of test points costs three float
+products. What floats cannot decide of a point is left open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certaudit.certify.data import Floats
+from certaudit.certify.least_squares import LeastSquares
+from certaudit.exact import round_up
+
+__all__ = ["AlphaBlock", "AlphaBlocks", "Signs"]
+
+Signs = NDArray[np.int8]
+
+_BLOCK = 64
+_ENTRIES = 1 << 23
+"""Most entries of alpha in a block: 64 MB."""
+_MODERATE = 2.0**300
+"""Magnitudes up to which no product overflows, and flushed ones do not matter."""
+_FLUSH = 2.0**-600
+_UP = 1.0 + 2.0**-40
+"""Covers the rounding of the few sums and products of numbers >= 0 that make up an error."""
+
+
+@dataclass(frozen=True)
+class AlphaBlock:
+    """A block of b test points: `alpha` (b x n) and what is decided about each.
+
+    `alpha_error` bounds the l1 distance from the true alpha (infinite: no bound). `mean_sign` is
+    the sign of E[alpha'y] - 1/2 over noisy labels, `label_sign` of alpha'y - 1/2, `reach_sign` of
+    sum_i max(alpha_i, 0) - 1/2: each 1 or -1 where it is proven, 0 where it is open.
+    """
+
+    indices: Sequence[int]
+    alpha: Floats
+    alpha_error: Floats
+    mean_sign: Signs
+    label_sign: Signs
+    reach_sign: Signs
+
+
+class AlphaBlocks:
+    """The blocks of the test points of a fitted classifier, under noise q.
+
+    Raises Undecided where X'X + ridge is not inverted at 2^18 bits.
+    """
+
+    def __init__(self, model: LeastSquares, q: Fraction) -> None:
+        self._model, self._solver = model, model.float_solver(q)
+        n = len(model.train)
+        self._gamma_n = round_up(Fraction(n, (1 << 53) - n))
+        self.step = max(1, min(_BLOCK, _ENTRIES // n))
+        solver = self._solver
+        sizes = (solver.inverse, solver.inverse_error, solver.scores, solver.score_error)
+        # nan and infinity fail the comparison.
+        largest = max(float(np.abs(part).max()) for part in (*sizes, solver.norms))
+        self._moderate = largest < _MODERATE
+
+    def buffer(self) -> Floats:
+        """Return room for the alphas of a block."""
+        return np.empty((self.step, len(self._model.train)))
+
+    def __call__(self, indices: Sequence[int], buffer: Floats) -> AlphaBlock:
+        """Return the block of the test points with these indices, all with the same index // step.
+
+        Its alphas are in `buffer`, until that is used again.
+
+        Proof: `proofs/alpha-blocks.md`.
+        """
+        model, solver = self._model, self._solver
+        places = [index % self.step for index in indices]
+        # BLAS may round otherwise in a product of another shape: every block has the same one, and
+        # a point always the same row in it, so that its alpha does not depend on its company.
+        tests = np.zeros((self.step, len(solver.norms)))
+        tests[places] = model.test[list(indices)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            weights = tests @ solver.inverse
+            scores = tests @ solver.scores
+            sizes = np.abs(tests)
+            errors = sizes @ solver.inverse_error + solver.gamma * (np.abs(weights) @ solver.norms)
+            errors = errors * _UP + _FLUSH
+            score_errors = (sizes @ solver.score_error) * _UP + _FLUSH
+            fit = (sizes.max(axis=1) < _MODERATE) & (np.abs(weights).max(axis=1) < _MODERATE)
+            fit &= self._moderate & (errors < _MODERATE)
+            weights[~fit] = 0.0
+            alpha = np.matmul(weights, model.train.T, out=buffer)
+        errors[~fit] = np.inf
+        score_errors[~fit] = np.inf
+        if len(places) < self.step:
+            alpha, errors = alpha[places], errors[places]
+            scores, score_errors = scores[places], score_errors[places]
+        return AlphaBlock(
+            indices,
+            alpha,
+            errors,
+            mean_sign=_sign(scores[:, 0] - 0.5, score_errors[:, 0]),
+            label_sign=_sign(scores[:, 1] - 0.5, score_errors[:, 1]),
+            reach_sign=self._reach(alpha, errors),
+        )
+
+    def _reach(self, alpha: Floats, errors: Floats) -> Signs:
+        if self._model.intercept:
+            # The alphas sum to 1, so the positive ones to no less.
+            return np.ones(len(alpha), dtype=np.int8)
+        reach = np.array([float(np.maximum(row, 0.0).sum()) for row in alpha])
+        return _sign(reach - 0.5, (errors + self._gamma_n * reach) * _UP)
+
+
+def _sign(values: Floats, errors: Floats) -> Signs:
+    """Return 1 or -1 where numbers with these errors have that sign, 0 where it is open."""
+    return (values > errors).astype(np.int8) - (values < -errors).astype(np.int8)

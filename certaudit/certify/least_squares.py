@@ -32,6 +32,12 @@ _ACCURACY = 80
 _MAX_SOLVE_BITS = 1 << 18
 _BLOCK_ENTRIES = 1 << 18
 _ALPHA_ENTRIES = 1 << 22
+_LIMB = 21
+"""Bits of the integers whose products, summed over 2^11 rows, are exact in float64."""
+_EXACT_ROWS = 1 << 11
+_MOST_LIMBS = 6
+_FAR_EXPONENT = 1 << 20
+_MODERATE_EXPONENT = 800
 # Products and sums below the normal range may be flushed to zero, inputs too: each of the k terms
 # then loses at most 2^-1022 (1 + |x| + |w|).
 _FLUSH = Fraction(1, 1 << 1020)
@@ -330,13 +336,59 @@ def _exact_moments(train: Floats, labels: Labels) -> tuple[fmpz_mat, list[int]]:
         targets = labels[start : start + len(rows)].astype(np.float64)
         start += len(rows)
         joined = np.hstack([rows, targets[:, None], np.ones((len(rows), 1))])
-        integers, exponents = integer_columns(joined)
-        matrix = fmpz_mat(len(rows), k + 2, integers.ravel().tolist())
+        gram, exponents = _gram(joined)
         lower = [min(pair) for pair in zip(common, exponents, strict=True)]
         total = _shifted(total, common, lower)
-        total += _shifted(matrix.transpose() * matrix, exponents, lower)
+        total += _shifted(gram, exponents, lower)
         common = lower
     return total, common
+
+
+def _gram(rows: Floats) -> tuple[fmpz_mat, list[int]]:
+    """Return rows'rows exactly, as integers and column exponents: entry * 2^(e_i + e_j)."""
+    limbs = _limbs(rows)
+    if limbs is None:
+        integers, exponents = integer_columns(rows)
+        matrix = fmpz_mat(*rows.shape, integers.ravel().tolist())
+        return matrix.transpose() * matrix, exponents
+    parts, exponents = limbs
+    k, count = rows.shape[1], len(parts)
+    sums = np.zeros((2 * count - 1, k, k), dtype=np.int64)
+    for start in range(0, len(rows), _EXACT_ROWS):
+        wide = np.hstack([part[start : start + _EXACT_ROWS] for part in parts])
+        # Every partial sum is an integer below 2^53: exact in any order.
+        product = (wide.T @ wide).astype(np.int64)
+        for i in range(count):
+            for j in range(count):
+                sums[i + j] += product[i * k : (i + 1) * k, j * k : (j + 1) * k]
+    entries = sums[0].astype(object)
+    for part in sums[1:]:
+        entries = (entries << _LIMB) + part
+    return fmpz_mat(k, k, entries.ravel().tolist()), exponents
+
+
+def _limbs(rows: Floats) -> tuple[list[Floats], list[int]] | None:
+    """Return integers of at most 21 bits, most significant first, that make up each column.
+
+    rows[:, j] = sum_l parts[l][:, j] 2^(21 (count - 1 - l)) 2^(exponents[j]), exactly. None where
+    that takes more than _MOST_LIMBS parts.
+    """
+    exponents = np.frexp(rows)[1].astype(np.int64)
+    nonzero = rows != 0
+    top = np.where(nonzero, exponents, -_FAR_EXPONENT).max(axis=0)
+    low = np.where(nonzero, exponents, _FAR_EXPONENT).min(axis=0) - 53
+    top = np.where(nonzero.any(axis=0), top, 0)
+    low = np.where(nonzero.any(axis=0), low, 0)
+    count = max(1, -(-int((top - low).max()) // _LIMB))
+    if count > _MOST_LIMBS or int(np.abs(top).max()) > _MODERATE_EXPONENT:
+        return None
+    parts, rest = [], np.ldexp(rows, (_LIMB - top).astype(np.int32))
+    for _ in range(count):
+        part = np.trunc(rest)  # not floor: the rest of a small negative number would be rounded
+        parts.append(part)
+        rest -= part
+        rest *= 2.0**_LIMB
+    return parts, [int(e) - _LIMB * count for e in top]
 
 
 def _shifted(gram: fmpz_mat, exponents: list[int], lower: list[int]) -> fmpz_mat:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from support import random_rational_rows
 
+from certaudit.certify import least_squares
 from certaudit.certify.label_flip import certify_label_flip
 from certaudit.certify.least_squares import LeastSquares, integer_columns
 from certaudit.errors import InputError
@@ -77,6 +78,61 @@ def test_moments_are_exact_across_blocks(monkeypatch):
         table[i][i] += Fraction(1, 7)
     for i in range(2):
         assert [model._entry(i, j) for j in range(4)] == table[i]
+
+
+def same_gram(found, rows):
+    entries, exponents = found
+    exact = gram(rows.tolist())
+    size = range(rows.shape[1])
+    return all(
+        int(entries[i, j]) * Fraction(2) ** (exponents[i] + exponents[j]) == exact[i][j]
+        for i in size
+        for j in size
+    )
+
+
+def awkward_rows(random):
+    shape = int(random.integers(1, 30)), int(random.integers(1, 5))
+    rows = random.normal(size=shape) * 10.0 ** random.integers(-30, 30, (1, shape[1]))
+    rows *= 10.0 ** (random.integers(-6, 7, shape) * int(random.integers(0, 4)))
+    rows[random.random(shape) < 0.2] = 0.0
+    kind = int(random.integers(0, 6))
+    if kind == 1:
+        rows = np.round(rows)
+    elif kind == 2:
+        rows[:, 0] = -0.0
+    elif kind == 3:
+        rows = -np.abs(rows)
+    elif kind == 4:
+        rows[0] = 5e-324
+    return rows
+
+
+def test_gram_from_limbs_is_exact(monkeypatch):
+    """Columns of any range, with and without limbs: as in rationals."""
+    monkeypatch.setattr(least_squares, "_EXACT_ROWS", 7)
+    random, by_limbs = np.random.default_rng(3), 0
+    for _ in range(300):
+        rows = awkward_rows(random)
+        limbs = least_squares._limbs(rows)
+        assert same_gram(least_squares._gram(rows), rows)
+        if limbs is not None:
+            by_limbs += 1
+            assert all((np.abs(part) <= 2**21).all() for part in limbs[0])
+    assert 100 < by_limbs < 300
+
+
+def test_a_limb_too_wide_and_a_floor_are_caught(monkeypatch):
+    """Limbs of 25 bits overflow 2^53 in a sum; the rest after a floor of -2^-80 is rounded."""
+    random = np.random.default_rng(4)
+    rows = random.normal(size=(2048, 2)) * 10.0 ** random.integers(-9, 1, (2048, 1))
+    assert same_gram(least_squares._gram(rows), rows)
+    with monkeypatch.context() as patch:
+        patch.setattr(least_squares, "_LIMB", 25)
+        assert not same_gram(least_squares._gram(rows), rows)
+    with monkeypatch.context() as patch:
+        patch.setattr(least_squares.np, "trunc", np.floor)
+        assert not same_gram(least_squares._gram(rows), rows)
 
 
 @pytest.mark.parametrize("seed", range(20))

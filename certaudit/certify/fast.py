@@ -6,6 +6,7 @@ vote and the same radii, and both are close. Nothing else is: it is handed on, w
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,8 +42,9 @@ class Screened:
     """What floats prove of one test point.
 
     Without `reason` it is decided: `mean_sign` and `unsmoothed` as in Facts; `constant`, or `t`
-    with `lower` <= ln B(t) <= `upper`, and `radii` by guarantee (none: no majority is proven). A
-    `reason` is "failed" (no bound), "loose" or "undecided".
+    with `lower` <= ln B(t) <= `upper`, a `log_error` to be written, and the `radii` that it
+    certifies, by guarantee (none: no majority is proven). A `reason` is "failed" (no bound),
+    "loose" or "undecided".
     """
 
     index: int
@@ -52,6 +54,7 @@ class Screened:
     t: float
     lower: float
     upper: float
+    log_error: float
     radii: dict[str, int]
     reason: str | None
 
@@ -163,6 +166,8 @@ def _decide(
     mean_sign, label_sign = int(block.mean_sign[place]), int(block.label_sign[place])
     reach = int(block.reach_sign[place])
     t, lower, upper = (float(part[place]) for part in (found.t, found.lower, found.upper))
+    # One step up: the shortest decimal spelling is then on the safe side too. ln(1 - p) <= 0.
+    log_error = min(math.nextafter(upper, math.inf), 0.0) + 0.0
     radii: dict[str, int] = {}
     reason: str | None = None
     if mean_sign == 0 or label_sign == 0 or reach == 0:
@@ -176,11 +181,11 @@ def _decide(
             reason = "undecided"
         else:
             for name, table in tables.items():
-                radius = table.decide(lower - 4 * near, min(upper, 0.0) + 4 * near)
+                radius = table.decide(lower - 4 * near, max(log_error, upper + 4 * near))
                 if radius is None:
                     reason = "undecided"
                 elif radius >= 0:
                     radii[name] = radius
     return Screened(
-        index, mean_sign, int(label_sign > 0), reach < 0, t, lower, upper, radii, reason
+        index, mean_sign, int(label_sign > 0), reach < 0, t, lower, upper, log_error, radii, reason
     )

@@ -333,8 +333,7 @@ def certify_points(
 def _from_floats(found: Screened, data: LabelledData, guarantees: Sequence[str]) -> Certificate:
     """Return the certificate of a point that the fast engine decided."""
     facts = Facts(found.mean_sign, found.unsmoothed, found.constant)
-    upper = Fraction(0) if found.constant else Fraction(found.upper)
-    return _certificate(found.index, data, facts, found.t, upper, found.radii, guarantees)
+    return _certificate(found.index, data, facts, found.t, found.log_error, found.radii, guarantees)
 
 
 def _from_balls(
@@ -346,20 +345,16 @@ def _from_balls(
     guarantees: Sequence[str],
 ) -> Certificate:
     """Return the certificate of a point whose bound was proven in balls."""
-    proven = _written(bound.log_error.upper)
+    # ln(1 - p) <= 0 for any p, so 0 is always a valid bound.
+    log_error = json_up(min(bound.log_error.upper, Fraction(0)))
+    proven = Fraction(log_error)
     radii: dict[str, int] = {}
     if not facts.constant and is_majority(proven):
         noise, n = LabelFlip(q), len(data.y_train)
         radii["kl"] = kl_radius(noise, log_error=proven, cap=n)
         if "tight" in guarantees:
             radii["tight"] = tight_radius(noise, log_error=proven, cap=n)
-    return _certificate(index, data, facts, bound.t, bound.log_error.upper, radii, guarantees)
-
-
-def _written(upper: Fraction) -> Fraction:
-    """Return the bound on ln(1 - p) that a certificate with this bound on ln B(t) states."""
-    # ln(1 - p) <= 0 for any p, so 0 is always a valid bound.
-    return Fraction(json_up(min(upper, Fraction(0))))
+    return _certificate(index, data, facts, bound.t, log_error, radii, guarantees)
 
 
 def fit(
@@ -640,11 +635,11 @@ def _certificate(
     data: LabelledData,
     facts: Facts,
     t: float,
-    upper: Fraction,
+    log_error: float,
     radii: Mapping[str, int],
     guarantees: Sequence[str],
 ) -> Certificate:
-    """Return the certificate of a bound on ln B(t); no `radii` where no majority is proven."""
+    """Return a certificate; `log_error` is to be written, no `radii`: no majority is proven."""
     tight = "tight" in guarantees
     shared: dict[str, Any] = {
         "index": index,
@@ -665,14 +660,13 @@ def _certificate(
             tight_radius=n if tight else None,
             **shared,
         )
-    proven = _written(upper)
     return Certificate(
         prediction=int(facts.mean_sign >= 0),
         decided=bool(radii),
         constant=False,
         t=t,
-        log_error=float(proven),
-        p_lower=lower_share(proven),
+        log_error=log_error,
+        p_lower=lower_share(Fraction(log_error)) if log_error >= _SURE else _ALMOST_ONE,
         kl_radius=radii.get("kl", 0),
         tight_radius=radii.get("tight", 0) if tight else None,
         **shared,
@@ -684,8 +678,6 @@ def lower_share(log_error: Fraction) -> float:
 
     Proof: `proofs/chernoff.md`.
     """
-    if log_error < _SURE:
-        return _ALMOST_ONE
     with working_precision(128):
         lower = from_ball(-to_ball(log_error).expm1()).lower
     return max(0.0, json_down(min(lower, 1 - Fraction(1, 1 << 54))))

@@ -349,7 +349,7 @@ def _gram(rows: Floats) -> tuple[fmpz_mat, list[int]]:
     limbs = _limbs(rows)
     if limbs is None:
         integers, exponents = integer_columns(rows)
-        matrix = fmpz_mat(*rows.shape, integers.ravel().tolist())
+        matrix = fmpz_mat(len(rows), rows.shape[1], integers.ravel().tolist())
         return matrix.transpose() * matrix, exponents
     parts, exponents = limbs
     k, count = rows.shape[1], len(parts)

@@ -1,6 +1,6 @@
 """Times and ratios of certaudit, measured side by side in one run; nothing here is a test.
 
-    python benchmarks/bench.py [--full] [--only SECTION ...]
+    python benchmarks/bench.py [--full] [--only SECTION ...] [--plot FILE]
 
 Data sets come from the folder $CERTAUDIT_DATA (mnist17.npz, imdb.npz, spambase_log.npz), and
 the breast cancer data of the package stands in for mnist17; published logs come from the folder
@@ -34,13 +34,15 @@ SECTIONS = {
     1: "certaudit certify, from the command line",
     2: "what a proof costs: the same points by other means",
     3: "start-up",
-    4: "how the cost of a certificate grows",
+    4: "how the cost of a certificate and of a run grows",
     5: "the papers' setting: median KL radius",
     6: "confirmation by the reference (--full)",
     7: "tight thresholds",
     8: "Clopper-Pearson decisions",
     9: "audits",
     10: "signed records",
+    11: "whole test sets against the bare product",
+    12: "where the time of the fast engine goes",
 }
 NAMES = ("mnist17", "spambase_log", "imdb")
 MAIN = NAMES[0]
@@ -204,10 +206,8 @@ def command_line(sources: dict[str, Source], *, full: bool) -> None:
         f"sampled every {SAMPLE_SECONDS} s from /proc (pages that processes share count in each)\n"
     )
     print("                points           wall (s)  CPU (s)  ms/point  process     tree")
-    limits = [200, 2000] if full else [200]
     for source in sources.values():
-        for limit in limits if source.name == "imdb" else [None]:
-            _certify_rows(source, limit)
+        _certify_rows(source, 2000 if source.name == "imdb" and not full else None)
 
 
 def _certify_rows(source: Source, limit: int | None) -> None:
@@ -266,6 +266,7 @@ def main() -> None:
     parser.add_argument(
         "--only", type=int, nargs="+", choices=list(SECTIONS), help="sections to run"
     )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="plot section 4: .svg or .png")
     arguments = parser.parse_args()
     full: bool = arguments.full
     chosen = arguments.only or [number for number in SECTIONS if full or number != 6]
@@ -284,16 +285,20 @@ def main() -> None:
     for number in chosen:
         print(f"\n{number}. {SECTIONS[number]}", flush=True)
         started = time.perf_counter()
-        _section(number, sources, full=full)
+        _section(number, sources, full=full, plot=arguments.plot)
         print(f"[{time.perf_counter() - started:.0f} s, {_load()}]", flush=True)
     print(f"\nall sections: {time.perf_counter() - begin:.0f} s")
 
 
-def _section(number: int, sources: dict[str, Source], *, full: bool) -> None:
+def _section(number: int, sources: dict[str, Source], *, full: bool, plot: Path | None) -> None:
     if number == 1:
         command_line(sources, full=full)
     elif number == 3:
         start_up()
+    elif number == 4:
+        import growth
+
+        growth.growth(Q, full=full, plot=plot)
     elif number == 7:
         import tight
 
@@ -318,12 +323,20 @@ def _engines(number: int, sources: dict[str, Source], *, full: bool) -> None:
     """Run a section that needs the data sets in this process."""
     import inprocess
 
-    first = next(iter(sources.values()))
+    chosen = list(sources.values()) if full else [next(iter(sources.values()))]
     if number == 2:
-        for source in sources.values() if full else [first]:
+        for source in chosen:
             inprocess.side_by_side(source.name, source.load(), Q)
-    elif number == 4:
-        inprocess.growth(Q)
+    elif number == 11:
+        import whole_sets
+
+        for source in chosen:
+            whole_sets.whole_set(run_measured, source, Q)
+    elif number == 12:
+        import profile_fast
+
+        for source in chosen:
+            profile_fast.profile(source.name, source.load(), Q)
     elif number == 5 and MAIN in sources:
         inprocess.papers_setting(sources[MAIN].load())
     elif number == 5:

@@ -37,6 +37,8 @@ MODULES = (
     "certaudit.rigorous.confidence",
     "certaudit.fast.confidence",
     "certaudit.fast.quantiles",
+    "certaudit.fast.elementary",
+    "certaudit.fast.tail",
     "certaudit.auditing.product",
     "certaudit.rigorous.tail",
     "certaudit.certify.least_squares",

@@ -112,7 +112,10 @@ class _Screen:
         found = self._bounds(alpha, errors, signs, _BINS[0])
         for bins in _BINS[1:]:
             wide = ~(found.upper - found.lower <= self._narrow)
-            rows = np.flatnonzero(wide & np.isfinite(errors) & (signs != 0))
+            # Bins cannot mend what the error of alpha makes wide.
+            with np.errstate(invalid="ignore"):
+                fit = (np.abs(found.t) * errors <= self._narrow / 4) & (signs != 0)
+            rows = np.flatnonzero(wide & fit)
             if not len(rows):
                 break
             finer = self._bounds(alpha[rows], errors[rows], signs[rows], bins)
@@ -125,7 +128,8 @@ class _Screen:
         direction = np.where(signs >= 0, 1.0, -1.0)
         with np.errstate(all="ignore"):
             tau, bounds = minimise(summary, direction, self._noise, errors, self._near)
-        gap = np.where(tau == 0, 0.0, bounds.gap)
+        # ln B falls at 0, since the mean is not 1/2: alphas that say otherwise are too far off.
+        gap = np.where(tau == 0, np.inf, bounds.gap)
         return _Found(tau * summary.scale, bounds.lower, bounds.upper, gap)
 
 

@@ -404,9 +404,10 @@ def _is_accurate(inverse: arb_mat, accuracy: int) -> bool:
     entries = inverse.entries()
     if not all(entry.is_finite() for entry in entries):
         return False
-    size = max(upper_bound(abs(entry)) for entry in entries)
-    spread = max(from_ball(entry).rad for entry in entries)
-    return spread * (1 << accuracy) <= size
+    # Balls of no width: their order is always known.
+    size = max(entry.abs_upper() for entry in entries)
+    spread = max(entry.rad() for entry in entries)
+    return bool(spread * (1 << accuracy) <= size)
 
 
 def _row_blocks(rows: Floats) -> Iterator[Floats]:

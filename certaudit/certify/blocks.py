@@ -26,8 +26,8 @@ _ENTRIES = 1 << 23
 """Most entries of alpha in a block: 64 MB."""
 _MODERATE = 2.0**300
 """Magnitudes up to which no product overflows, and flushed ones do not matter."""
-_FLUSH = 2.0**-600
-_UP = 1.0 + 2.0**-40
+_FLUSH = 2.0**-300
+_UP = 1.0 + 2.0**-30
 """Covers the rounding of the few sums and products of numbers >= 0 that make up an error."""
 
 
@@ -62,15 +62,15 @@ class AlphaBlocks:
         solver = self._solver
         sizes = (solver.inverse, solver.inverse_error, solver.scores, solver.score_error)
         # nan and infinity fail the comparison.
-        largest = max(float(np.abs(part).max()) for part in (*sizes, solver.norms))
-        self._moderate = largest < _MODERATE
+        largest = np.max([np.abs(part).max() for part in (*sizes, solver.norms)])
+        self._moderate = bool(largest < _MODERATE)
 
     def buffer(self) -> Floats:
         """Return room for the alphas of a block."""
         return np.empty((self.step, len(self._model.train)))
 
     def __call__(self, indices: Sequence[int], buffer: Floats) -> AlphaBlock:
-        """Return the block of the test points with these indices, all with the same index // step.
+        """Return the block of the test points with these rising indices, of one index // step.
 
         Its alphas are in `buffer`, until that is used again.
 

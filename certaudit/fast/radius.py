@@ -79,7 +79,7 @@ class Radii:
         """Return the largest radius, at most the cap, that `upper` certifies; 0 is one."""
         low = 0
         # (5) without its small term: not above the KL radius, nor that above the tight one.
-        guess = (-upper - math.log(4)) / self.step
+        guess = (-upper - math.log(4)) / self.step if self.step > 0 else math.inf
         high = max(1, int(min(guess, float(self._cap))))
         stride = 1
         while high <= self._cap and upper <= self.level(high)[0]:

@@ -50,7 +50,10 @@ _SMALLEST, _LARGEST = 2.0**-900, 2.0**900
 
 @dataclass(frozen=True)
 class NoiseLogs:
-    """What the bounds need of q: ln q, ln(1-q), ln((1-q)/q), to a relative error below 2^-52."""
+    """What the bounds need of q: ln q, ln(1-q), ln((1-q)/q).
+
+    Each is off by less than 2^-51 of itself and 2^-100, together.
+    """
 
     log_flip: float
     log_keep: float
@@ -92,9 +95,9 @@ class Summary:
 
 def _chords() -> Floats:
     """Return the 2 GROUP x (ORDER + 1) matrix from counts and sums of bins to moments."""
-    left = np.arange(GROUP)[:, None] - float(_HALF)
+    left = np.arange(GROUP)[:, None] - _HALF
     powers = np.arange(_ORDER + 1)
-    return np.vstack([left**powers, (left + 1) ** powers - left**powers])
+    return np.vstack([left**powers, (left + 1) ** powers - left**powers]).astype(np.float64)
 
 
 _CHORDS = _chords()
@@ -110,7 +113,8 @@ def summarise(alpha: Floats, labels: Integers, classes: int, bins: int) -> Summa
     """
     points, n = alpha.shape
     cells = classes * bins
-    bits = 53 - _CHUNK_BITS - (cells - 1).bit_length()
+    # A chunk's sums have 53 bits at most, those of 2^26 points too.
+    bits = min(27, 53 - _CHUNK_BITS - (cells - 1).bit_length())
     base = 2.0 ** (52 - bits)
     base_cell = int(np.float64(base).view(np.int64)) >> bits
     shifts = labels * float(bins)
@@ -159,7 +163,8 @@ def _grid(alpha: Floats, bins: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     Scales have 4 bits: products of tau, of 28 bits, and a scale are exact.
     """
     low = np.minimum(alpha.min(axis=1), 0.0)
-    span = np.maximum(alpha.max(axis=1), 0.0) - low
+    with np.errstate(over="ignore", invalid="ignore"):
+        span = np.maximum(alpha.max(axis=1), 0.0) - low
     used = (span > _SMALLEST) & (span < _LARGEST)
     mantissa, exponent = np.frexp((bins - 2) / np.where(used, span, 1.0))
     scale = np.ldexp(np.floor(mantissa * 16.0) / 16.0, exponent)
@@ -190,9 +195,9 @@ def bracket(summary: Summary, tau: Floats, noise: NoiseLogs, alpha_error: Floats
     """Return lower <= ln B(t) <= upper at t = tau scale, for labels 0 (class 0) and 1 (class 1).
 
     `tau` (B) has at most 28 bits a point, `alpha_error` (B) bounds the l1 distance of the alphas
-    from those that were summarised. -inf and inf where no bounds are given: |tau| too large (above
-    0.75 in half a group), arguments beyond 2^20, no summary. Within the bins the upper bound errs
-    by less than n (tau)^2 / 32 for being a chord; see `lower` for all of it.
+    from those that were summarised. -inf and inf, or nan, where no bounds are given: |tau| beyond
+    3/64, arguments beyond 2^20, no summary. Chords make the upper bound at most n tau^2 / 32 too
+    large; `lower` is below it by all that may be off.
 
     Proof: `proofs/binned-tail.md`.
     """
@@ -217,16 +222,18 @@ def bracket(summary: Summary, tau: Floats, noise: NoiseLogs, alpha_error: Floats
     first, second = total(share, 1), total(variance, 2)
     zeros, ones = summary.counts.tolist()
     centre = summary.scale * tau / 2 + (zeros * noise.log_keep + ones * noise.log_flip)
-    centre += total(value, 0) - tau * first + tau**2 / 2 * second
-    centre += tau**4 / 24 * total(fourth, 4) - tau**3 / 6 * total(third, 3)
-    centre -= tau**5 / 120 * total(fifth, 5)
+    square = tau * tau
+    cube = square * tau
+    centre += total(value, 0) - tau * first + square / 2 * second
+    centre += square * square / 24 * total(fourth, 4) - cube / 6 * total(third, 3)
+    centre -= cube * square / 120 * total(fifth, 5)
 
     t, n = summary.scale * size, float(zeros + ones)
     # In a group, v grows by a factor exp(reach) at most, which is below 1/(1 - reach).
     reach = _HALF * size
     growth = 1.0 / (1.0 - np.minimum(reach, _TOO_WIDE))
-    remainder = size**6 * (_HALF**2 / 720) * total(variance, 4) * growth
-    chords = size**2 / 8 * total(variance, 0) * growth
+    remainder = cube * cube * (_HALF**2 / 720) * total(variance, 4) * growth
+    chords = square / 8 * total(variance, 0) * growth
     largest = size * np.abs(middle).max(axis=(1, 2)) + noise.logit
     terms = 2.0 + 2.0 * largest
     rounding = _ROUNDING + middle.size / len(tau) * len(logits) * 2.0**-51
@@ -236,9 +243,9 @@ def bracket(summary: Summary, tau: Floats, noise: NoiseLogs, alpha_error: Floats
     spread = np.where(bounded & summary.used, spread * _UP, np.inf)
 
     weight = share * moments[..., 0] - tau[:, None, None] * variance * moments[..., 1]
-    weight += (tau**2 / 2)[:, None, None] * third * moments[..., 2]
+    weight += (square / 2)[:, None, None] * third * moments[..., 2]
     slope = summary.scale / 2 - np.einsum("bcg,bzg->b", weight, middle)
-    slope -= first - tau * second + tau**2 / 2 * total(third, 3)
+    slope -= first - tau * second + square / 2 * total(third, 3)
     curvature = np.einsum("bcg,bcg,bzg->b", variance, moments[..., 0], middle**2)
     return Bounds(
         lower=centre - (spread + chords * _UP),

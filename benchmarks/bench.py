@@ -4,9 +4,9 @@
 
 Data sets come from the folder $CERTAUDIT_DATA (mnist17.npz, imdb.npz, spambase_log.npz), and
 the breast cancer data of the package stands in for mnist17; published logs come from the folder
-$CERTAUDIT_CORPORA. This module runs the command line in
-processes of its own, as a user would; `inprocess.py` compares engines on one BLAS thread. Other
-use of the machine shows in the load average beside each section: --only repeats a section.
+$CERTAUDIT_CORPORA. This module runs the command line in processes of its own, as a user would;
+the others, one a theme, call certaudit in this process. Other use of the machine shows in the load
+average beside each section: --only repeats a section.
 """
 
 from __future__ import annotations

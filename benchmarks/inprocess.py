@@ -177,14 +177,15 @@ def side_by_side(name: str, data: LabelledData, q: str) -> None:
 def _ratio(name: str, points: int, taken: list[float], fast: list[float]) -> None:
     """Print one row: the time of a point, and its ratio to the fast engine's in the same round."""
     ratios = sorted(a / b for a, b in zip(taken, fast, strict=False))
-    middle, low, high = (_short(r) for r in (statistics.median(ratios), ratios[0], ratios[-1]))
+    middle, low, high = (short(r) for r in (statistics.median(ratios), ratios[0], ratios[-1]))
     print(
         f"{name:<41}{points:>6}  {1e3 * statistics.median(taken):>9.3f}"
         f"  {middle:>8} ({low} to {high})"
     )
 
 
-def _short(ratio: float) -> str:
+def short(ratio: float) -> str:
+    """Return a number of three digits, or all digits before the point."""
     return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
 
 

@@ -200,10 +200,11 @@ def certify_label_flip(
     number in (0, 1/2): "0.1", Fraction(1, 10), exact(0.1). `ridge` is "auto", "paper" or an exact
     number, `scale` "standard" or "none". `guarantee` is "kl", "tight" or "all"; the KL radius (5)
     is always there, "tight" adds the one of (2). `engine` "fast" decides by proven float bounds
-    what these can decide and the rest by balls, "rigorous" everything by balls: predictions and radii
-    are the same (but for a search for t that ends early), log_error may be up to 0.01 larger. `limit` takes the first points only;
-    `jobs` is the number of threads and processes (these are spawned: with more than one, a script
-    needs the usual `if __name__ == "__main__"`); `progress` is called with (done, total).
+    what these can decide and the rest by balls, "rigorous" everything by balls: predictions and
+    radii are the same (but for a search for t that ends early), log_error may be up to 0.01
+    larger. `limit` takes the first points only; `jobs` is the number of threads and of processes
+    (these are spawned: with more than one, a script needs the usual
+    `if __name__ == "__main__"`); `progress` is called with (done, total).
 
     Every log_error errs upward, every p_lower and radius downward.
 

@@ -190,14 +190,13 @@ def test_positions_stay_in_their_class():
     """(bins - 2)(1 + 5u) + 1, rounded up by half a grid step, is below bins, for all in range."""
     for classes in (1, 2):
         for bins in (32, 64, 2048, 65536, 1 << 24):
-            length = (classes * bins - 1).bit_length()
-            bits = min(27, 53 - tail._CHUNK_BITS - length)
-            assert bits >= 14
+            chunk, bits = tail._layout(classes * bins)
+            assert bits >= 1
             step = Fraction(1, 1 << bits)
             assert (bins - 2) * (1 + 5 * U) + 1 + step / 2 + Fraction(1, 1 << 100) < bins
             # Everything fits behind the point of numbers from 2^(52-bits), and sums in 53 bits.
             assert classes * bins <= 1 << (52 - bits)
-            assert (classes * bins << tail._CHUNK_BITS) / step <= 1 << 53
+            assert classes * bins * chunk / step <= 1 << 53
             # Rounding of the product and of the sum, and what flushing takes: below a step.
             assert bins * U * (1 + U) + step / 2 + Fraction(1, 1 << 100) <= step
 
@@ -205,7 +204,7 @@ def test_positions_stay_in_their_class():
 def test_numbers_of_bins_are_the_bits_of_positions():
     """The sum of 2^(52-bits) and a position, read as an integer: its bin stands above `bits`."""
     for cells in (32, 64, 4096, 131072):
-        bits = min(27, 53 - tail._CHUNK_BITS - (cells - 1).bit_length())
+        _, bits = tail._layout(cells)
         base = 2.0 ** (52 - bits)
         own = int(np.float64(base).view(np.int64)) >> bits
         for cell in (0, 1, cells // 2, cells - 1):

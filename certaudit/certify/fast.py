@@ -29,8 +29,10 @@ __all__ = ["LOOSE", "Screened", "screen"]
 
 LOOSE = 0.01
 """A log_error that may be this far, in nats, above ln B(t) is not kept."""
-_BINS = (2048, 8192, 65536)
+_BINS = (2048, 8192, 32768)
 """Bins a class: the later numbers for points that those before leave wide."""
+_POINTS_A_BIN = 16
+"""Training points for each bin of the first number tried, at most: more would leave most wide."""
 _NEAR = 2.0**-22
 """Nats above the minimum over t, at most, where the search ends; less for cheap flips."""
 _AHEAD = 2
@@ -101,6 +103,8 @@ class _Screen:
         self._blocks, self._labels = AlphaBlocks(model, q), labels
         self._noise = NoiseLogs.of(q)
         self._narrow, self._near = narrow, near
+        enough = [bins for bins in _BINS if bins * _POINTS_A_BIN >= len(labels)]
+        self._bins = enough or list(_BINS[-1:])
         self.step = self._blocks.step
         self._own = threading.local()
 
@@ -109,8 +113,9 @@ class _Screen:
             self._own.buffer = self._blocks.buffer()
         block = self._blocks(indices, self._own.buffer)
         alpha, errors, signs = block.alpha, block.alpha_error, block.mean_sign
-        found = self._bounds(alpha, errors, signs, _BINS[0])
-        for bins in _BINS[1:]:
+        first, *others = self._bins
+        found = self._bounds(alpha, errors, signs, first)
+        for bins in others:
             wide = ~(found.upper - found.lower <= self._narrow)
             # Bins cannot mend what the error of alpha makes wide.
             with np.errstate(invalid="ignore"):

@@ -27,11 +27,10 @@ GROUP = 32
 _ORDER = 5
 """Degree of the expansion."""
 _HALF = GROUP // 2
-_CHUNK_BITS = 14
 _ROWS = 16
 """Test points that are sorted at once: few for the cache, many for threads that take turns."""
-_CHUNK = 1 << _CHUNK_BITS
-"""Training points that are sorted at once: their sums are exact."""
+_CHUNK_BITS = 14
+"""2^14 training points are sorted at once, few for the cache, or as many as there are bins."""
 _MOST = 1 << 26
 """Training points below which the sums of all chunks are exact."""
 _MOST_STEPS = 40
@@ -113,8 +112,7 @@ def summarise(alpha: Floats, labels: Integers, classes: int, bins: int) -> Summa
     """
     points, n = alpha.shape
     cells = classes * bins
-    # A chunk's sums have 53 bits at most, those of 2^26 points too.
-    bits = min(27, 53 - _CHUNK_BITS - (cells - 1).bit_length())
+    chunk, bits = _layout(cells)
     base = 2.0 ** (52 - bits)
     base_cell = int(np.float64(base).view(np.int64)) >> bits
     shifts = labels * float(bins)
@@ -122,7 +120,7 @@ def summarise(alpha: Floats, labels: Integers, classes: int, bins: int) -> Summa
     moments = np.empty((points, cells // GROUP, _ORDER + 1))
     scale, first = np.ones(points), np.zeros(points)
     used = np.zeros(points, dtype=np.bool_)
-    size = min(points, _ROWS) * min(n, _CHUNK)
+    size = min(points, _ROWS) * min(n, chunk)
     place, cell = np.empty(size), np.empty(size, dtype=np.int64)
     for top in range(0, points, _ROWS):
         rows = slice(top, min(top + _ROWS, points))
@@ -133,14 +131,14 @@ def summarise(alpha: Floats, labels: Integers, classes: int, bins: int) -> Summa
             block = np.where(used[rows, None], block, 0.0)
         own = base_cell - cells * np.arange(len(block), dtype=np.int64)[:, None]
         counts, sums = np.zeros((len(block), cells)), np.zeros((len(block), cells))
-        for start in range(0, n, _CHUNK):
-            part = block[:, start : start + _CHUNK]
+        for start in range(0, n, chunk):
+            part = block[:, start : start + chunk]
             position = place[: part.size].reshape(part.shape)
             number = cell[: part.size].reshape(part.shape)
             np.multiply(part, scale[rows, None], out=position)
             # The mantissa becomes a fixed-point number: the bin above, the place in it below.
             position += (base - first[rows])[:, None]
-            position += shifts[start : start + _CHUNK]
+            position += shifts[start : start + chunk]
             np.right_shift(position.view(np.int64), bits, out=number)
             number -= own
             position -= base
@@ -155,6 +153,16 @@ def summarise(alpha: Floats, labels: Integers, classes: int, bins: int) -> Summa
     shape = (points, classes, bins // GROUP, _ORDER + 1)
     per_class = np.bincount(labels, minlength=classes)
     return Summary(scale, first, moments.reshape(shape), per_class, 2.0**-bits, used)
+
+
+def _layout(cells: int) -> tuple[int, int]:
+    """Return how many points are sorted at once into so many cells, and the bits of a place in one.
+
+    The sums of a chunk have 53 bits at most, those of 2^26 points too.
+    """
+    cell_bits = (cells - 1).bit_length()
+    chunk_bits = max(_CHUNK_BITS, cell_bits)
+    return 1 << chunk_bits, min(27, 53 - chunk_bits - cell_bits)
 
 
 def _grid(alpha: Floats, bins: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:

@@ -298,7 +298,7 @@ def test_a_monster_among_the_alphas_is_handed_on():
     column = np.append(np.linspace(0.5, 1.5, n), 0.0)
     rows = np.stack([column, np.eye(n + 1)[n]], axis=1)
     # alpha: the second entry of the test row for the last point, the others in proportion.
-    tests = [[column @ column / column.sum(), monster] for monster in (5.0, 1.0, 500.0)]
+    tests = [[column @ column / column.sum(), monster] for monster in (2.5, 0.5, 500.0)]
     data = checked(rows, [1] * (n + 1), tests)
     options = {**PLAIN, "ridge": "0", "q": "0.3"}
     assert reasons(data, **options) == ["loose", None, "failed"]

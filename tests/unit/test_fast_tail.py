@@ -351,7 +351,7 @@ def test_the_bounds_are_narrow_on_ordinary_data(seed):
 def test_more_bins_are_narrower():
     case = ordinary_case(0)
     widths = []
-    for bins in (2048, 8192, 65536):
+    for bins in (2048, 8192, 32768, 65536):
         summary = tail.summarise(case.alpha, case.labels, 2, bins)
         _, found = tail.minimise(
             summary, mean_directions(case), tail.NoiseLogs.of(case.q), np.zeros(4)

@@ -261,20 +261,21 @@ def _check_fast(
 ) -> mpf | None:
     """Compare what floats prove with the certificate in balls, and their bounds at their t."""
     if fast.reason is None:
-        radii = certificate.radii() if certificate.decided and not certificate.constant else {}
-        if fast.radii != radii or fast.constant != certificate.constant:
+        signs = (int(fast.mean_sign >= 0), fast.unsmoothed, fast.constant)
+        certified = (certificate.mean_prediction, certificate.unsmoothed, certificate.constant)
+        if signs != certified:
             wrong.append("the fast engine decides otherwise")
-        if (int(fast.mean_sign >= 0), fast.unsmoothed) != (
-            certificate.mean_prediction,
-            certificate.unsmoothed,
-        ):
-            wrong.append("the fast engine has other signs")
     if fast.constant or not (math.isfinite(fast.lower) and math.isfinite(fast.upper)):
         return None
     log_error = log_chernoff(number(Fraction(fast.t)), alpha, labels, q)
     slack = mpf(10) ** (10 - mpmath.mp.dps) * (1 + abs(log_error))
     if not fast.lower - slack <= log_error <= fast.upper + slack:
         wrong.append("ln B(t) lies outside the fast bounds")
+    if fast.reason is None and fast.radii:
+        most = min(kl_radius_from_log_error(log_error, q), len(labels))
+        tight = tight_radius_from_log_error(log_error, q, min(len(labels), _MAX_TIGHT))
+        if fast.radii["kl"] > most or min(fast.radii["tight"], _MAX_TIGHT) > tight:
+            wrong.append("the fast radius exceeds the reference's")
     return log_error
 
 

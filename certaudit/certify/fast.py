@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -33,6 +34,8 @@ _BINS = (2048, 8192, 32768)
 """Bins a class: the later numbers for points that those before leave wide."""
 _POINTS_A_BIN = 16
 """Training points for each bin of the first number tried, at most: more would leave most wide."""
+_NO_MAJORITY = -0.69
+"""Above -ln 2: a lower bound beyond it leaves no radius open."""
 _NEAR = 2.0**-22
 """Nats above the minimum over t, at most, where the search ends; less for cheap flips."""
 _AHEAD = 2
@@ -116,7 +119,8 @@ class _Screen:
         first, *others = self._bins
         found = self._bounds(alpha, errors, signs, first)
         for bins in others:
-            wide = ~(found.upper - found.lower <= self._narrow)
+            width = found.upper - found.lower
+            wide = ~((width <= self._narrow) | ((width <= LOOSE) & (found.lower > _NO_MAJORITY)))
             # Bins cannot mend what the error of alpha makes wide.
             with np.errstate(invalid="ignore"):
                 fit = (np.abs(found.t) * errors <= self._narrow / 4) & (signs != 0)
@@ -138,6 +142,31 @@ class _Screen:
         return _Found(tau * summary.scale, bounds.lower, bounds.upper, gap)
 
 
+_one_at_a_time = threading.Lock()
+_limited: list[threadpool_limits] = []
+_users = 0
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread: those of its own would wait for each other, and spin meanwhile.
+
+    The limit is the process's, so the first who asks sets it and the last who leaves lifts it.
+    """
+    global _users  # noqa: PLW0603
+    with _one_at_a_time:
+        _users += 1
+        if _users == 1:
+            _limited.append(threadpool_limits(1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with _one_at_a_time:
+            _users -= 1
+            if _users == 0:
+                _limited.pop().restore_original_limits()
+
+
 def _in_threads(
     work: _Screen, blocks: Iterable[list[int]], threads: int
 ) -> Iterator[tuple[AlphaBlock, _Found]]:
@@ -146,8 +175,7 @@ def _in_threads(
         yield from map(work, blocks)
         return
     waiting: deque[Future[tuple[AlphaBlock, _Found]]] = deque()
-    # BLAS threads of its own would wait for each other, and spin while they wait.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    with _one_blas_thread(), ThreadPoolExecutor(threads) as pool:
         try:
             for block in blocks:
                 waiting.append(pool.submit(work, block))
@@ -169,8 +197,9 @@ def _decide(
 ) -> Screened:
     """Decide one point of a block.
 
-    The radii must be the same a little beyond both bounds: any engine whose search for t ends as
-    near the minimum then proves them too.
+    The radii must be the same beyond both bounds: t is near the minimum of a function between the
+    bounds, so ln B may fall below `lower` elsewhere, by their distance and what the search missed.
+    Another engine, whose search ends as near its minimum, then proves the same radii.
     """
     mean_sign, label_sign = int(block.mean_sign[place]), int(block.label_sign[place])
     reach = int(block.reach_sign[place])
@@ -189,8 +218,9 @@ def _decide(
         elif not found.gap[place] <= near:
             reason = "undecided"
         else:
+            least = lower - (upper - lower) - 4 * near
             for name, table in tables.items():
-                radius = table.decide(lower - 4 * near, max(log_error, upper + 4 * near))
+                radius = table.decide(least, max(log_error, upper + 4 * near))
                 if radius is None:
                     reason = "undecided"
                 elif radius >= 0:

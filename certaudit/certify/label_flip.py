@@ -25,7 +25,7 @@ from certaudit.certify.least_squares import LeastSquares, SolvedPoint
 from certaudit.certify.ridge import Ridge, choose_ridge
 from certaudit.certify.workers import run_in_order
 from certaudit.errors import InputError, Undecided
-from certaudit.exact import Enclosure, Number, json_down, json_up
+from certaudit.exact import Enclosure, Number, as_integer, json_down, json_up
 from certaudit.noise import LabelFlip, check_label_noise
 from certaudit.rigorous.balls import from_ball, order, to_ball, working_precision
 from certaudit.rigorous.radius import is_majority, kl_radius, tight_radius
@@ -208,13 +208,14 @@ def certify_label_flip(
 
     Every log_error errs upward, every p_lower and radius downward.
 
-    Raises InputError for bad input, naming the place, and Undecided where X'X + ridge is not
-    inverted at 2^18 bits (condition numbers beyond any real data's).
+    Raises InputError for bad input, naming the place, also for mapped files that have changed
+    meanwhile, and Undecided where X'X + ridge is not inverted at 2^18 bits (condition numbers
+    beyond any real data's).
 
     Proof: `proofs/certificate.md`.
     """
     data = LabelledData.check(x_train, y_train, x_test, y_test, positive=positive)
-    return certify_data(
+    run = certify_data(
         data,
         q=q,
         ridge=ridge,
@@ -226,6 +227,8 @@ def certify_label_flip(
         jobs=jobs,
         progress=progress,
     )
+    data.check_unchanged()
+    return run
 
 
 def certify_data(
@@ -299,11 +302,11 @@ def certify_model(
 
 def _check_choices(guarantee: str, engine: str, limit: int | None, jobs: int) -> tuple[str, ...]:
     """Return the guarantees asked for; raise InputError for a choice that there is not."""
-    if limit is not None and limit < 1:
+    if limit is not None and as_integer(limit, "limit") < 1:
         raise InputError("limit: must be at least 1")
-    if jobs < 1:
+    if as_integer(jobs, "jobs") < 1:
         raise InputError("jobs: must be at least 1")
-    if guarantee not in {"kl", "tight", "all"}:
+    if guarantee not in ("kl", "tight", "all"):
         raise InputError(f'guarantee: {guarantee!r} is none of "kl", "tight", "all"')
     if engine not in ENGINES:
         raise InputError(f"engine: {engine!r} is none of {', '.join(ENGINES)}")

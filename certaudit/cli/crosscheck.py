@@ -112,7 +112,7 @@ def comparison_report(comparisons: list[Comparison], digits: int) -> list[Render
     result = table(
         ">point",
         "vote",
-        ">log_error",
+        ">bound",
         ">reference",
         ">width",
         ">fast",
@@ -150,7 +150,7 @@ def comparison_report(comparisons: list[Comparison], digits: int) -> list[Render
         lines.append(exact)
     lines.append(
         "vote: proven winner (? nothing proven: sign of the mean; * the papers' output differs); "
-        f"log_error: proven bound on ln(1 - p); reference: ln B(t) at {digits} digits; width: of "
+        f"bound: proven, on ln(1 - p); reference: ln B(t) at {digits} digits; width: of "
         "the proven enclosure; fast: how far the bound in floats is above ln B(t), or why balls "
         "had to decide; gap: from the minimum over t; KL, tight: radius, proven/reference"
     )

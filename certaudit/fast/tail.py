@@ -147,9 +147,11 @@ def summarise(alpha: Floats, labels: Integers, classes: int, bins: int) -> Summa
             total = np.bincount(numbers, places, minlength=counts.size).reshape(counts.shape)
             counts += count
             sums += total - count * edges
-        found = moments[rows].reshape(-1, _ORDER + 1)
-        np.matmul(counts.reshape(-1, GROUP), _CHORDS[:GROUP], out=found)
-        found += sums.reshape(-1, GROUP) @ _CHORDS[GROUP:]
+        # A product for each row: BLAS may round otherwise in one of another shape, and what is
+        # proven of a point would depend on its company.
+        grouped = (len(block), -1, GROUP)
+        np.matmul(counts.reshape(grouped), _CHORDS[:GROUP], out=moments[rows])
+        moments[rows] += sums.reshape(grouped) @ _CHORDS[GROUP:]
     shape = (points, classes, bins // GROUP, _ORDER + 1)
     per_class = np.bincount(labels, minlength=classes)
     return Summary(scale, first, moments.reshape(shape), per_class, 2.0**-bits, used)
@@ -305,6 +307,7 @@ def _rough(summary: Summary, direction: Floats, noise: NoiseLogs) -> Floats:
     size = 2 * noise.logit / np.maximum(np.abs(middle).max(axis=(1, 2)), 1.0)
     low, high = np.zeros_like(size), np.full_like(size, np.inf)
     at_zero = half - np.einsum("bcg,c->b", weighted, 1.0 / (1.0 + np.exp(-logits[:, 0])))
+    moving = np.ones(len(size), dtype=np.bool_)
     for _ in range(_MOST_STEPS):
         with np.errstate(over="ignore"):
             share = np.exp(size[:, None, None] * middle - logits)
@@ -318,8 +321,11 @@ def _rough(summary: Summary, direction: Floats, noise: NoiseLogs) -> Floats:
             step = size - slope / curvature
         # False for nan: where floats end.
         inside = (step >= low) & (step <= high)
-        size, before = np.where(inside, step, np.minimum((low + high) / 2, 4 * size)), size
-        if (np.abs(size - before) <= _CLOSE * before).all():
+        step = np.where(inside, step, np.minimum((low + high) / 2, 4 * size))
+        # Each point for itself: it stops where it has arrived, whatever the others do.
+        size, before = np.where(moving, step, size), size
+        moving &= ~(np.abs(size - before) <= _CLOSE * before)
+        if not moving.any():
             break
     return np.where(at_zero < 0, size, 0.0)
 

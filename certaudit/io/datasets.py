@@ -185,7 +185,8 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 def _why(error: Exception) -> str:
     """Return the first line of what a library said, without its length."""
-    text = str(error).strip() or type(error).__name__
+    said = error.args[0] if isinstance(error, TokenError) else error
+    text = str(said).strip() or type(error).__name__
     first = text.splitlines()[0]
     return first if len(first) <= 100 else first[:97] + "..."
 

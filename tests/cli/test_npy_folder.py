@@ -471,7 +471,7 @@ def test_memory_of_the_design_of_a_million_points():
 
 @needs_status
 def test_memory_of_a_run():
-    few, many, d = 50_000, 150_000, 20
+    few, many, d = 140_000, 240_000, 20  # from 131,072 on, a block of alphas takes 64 MB
     peaks = [
         peak("certify", large(n, d), "-o", f"run{n}", "--q", "0.1", "--limit", "3", "--jobs", "1")
         for n in (few, many)

@@ -10,12 +10,13 @@ import mpmath
 import numpy as np
 import pytest
 from support import HALF, distance, index_of, random_rational_rows, vote_table
+from threadpoolctl import threadpool_info
 
 from certaudit.certify import fast, label_flip
 from certaudit.certify.blocks import AlphaBlock
 from certaudit.certify.data import LabelledData
 from certaudit.certify.fast import screen
-from certaudit.certify.label_flip import REASONS, certify_data, fit
+from certaudit.certify.label_flip import REASONS, certify_data, certify_label_flip, fit
 from certaudit.errors import InputError
 from certaudit.fast.radius import Radii
 from certaudit.noise import LabelFlip
@@ -565,3 +566,84 @@ def test_wrong_variants_are_caught(name, monkeypatch):
     attribute, change = VARIANTS[name]
     monkeypatch.setattr(fast, attribute, change(getattr(fast, attribute)))
     assert any(seen_through(*case) for case in variant_cases())
+
+
+KINKS = [
+    [-3.139829911325195, -0.41467239910074816],
+    [3.104176098241467, 0.7100102649851271],
+    [-0.03656335770936882, -0.08743566954920029],
+    [-0.9909731961455738, 0.7582421974604467],
+]
+
+
+def test_the_minimum_of_the_bound_is_not_that_of_ln_b():
+    """Few alphas, tiny q: ln B has kinks, and is lower elsewhere by more than the search misses."""
+    tests = [
+        [-7.766698985430789, 20.0862642015789],
+        [-6.490325027756757, 17.396425657675653],
+        [-5.958347222872764, 16.27533308033961],
+    ]
+    data = checked(KINKS, [0, 1, 0, 1], tests, [1, 1, 1])
+    options = {"q": "1e-12", "ridge": "1", "guarantee": "all"}
+    quick, slow = (certify_data(data, engine=engine, **options) for engine in ("fast", "rigorous"))
+    assert [c.tight_radius for c in slow.certificates] == [1, 1, 1]
+    assert [c.tight_radius for c in quick.certificates] == [1, 1, 1]
+    assert quick.escalated["undecided"] == 3
+
+
+@pytest.mark.parametrize("q", ["0.1", "1e-8", "1e-300"])
+def test_what_is_proven_does_not_depend_on_the_company(q):
+    """The same numbers, to the last bit, whichever points are asked for."""
+    random = np.random.default_rng(11)
+    rows, labels = random.normal(size=(300, 4)), random.integers(0, 2, 300)
+    data = checked(rows.tolist(), labels.tolist(), random.normal(size=(130, 4)).tolist())
+    whole = certify_data(data, q=q).certificates
+    for limit in (1, 2, 3, 16, 17, 63, 64, 65, 100):
+        assert certify_data(data, q=q, limit=limit).certificates == whole[:limit]
+    rate, _, _, model = fitted(data, {"q": q})
+    everyone = list(screen(model, data.y_train, rate, range(130), ("kl",)))
+    chosen = [5, 9, 63, 64, 100, 129]
+    assert list(screen(model, data.y_train, rate, chosen, ("kl",))) == [everyone[i] for i in chosen]
+
+
+def test_blas_gets_its_threads_back():
+    """Two who hold it to one thread and leave in the order they came."""
+
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before = threads()
+    first, second = fast._one_blas_thread(), fast._one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert set(threads()) <= {1}
+    second.__exit__(None, None, None)
+    assert threads() == before
+
+
+def test_a_mapped_file_that_changes_meanwhile_is_noticed(tmp_path):
+    random = np.random.default_rng(2)
+    np.save(tmp_path / "x.npy", random.normal(size=(40, 2)))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r+")
+    labels = [0, 1] * 20
+
+    def spoil(_done, _total):
+        mapped[3, 1] = 7.0
+
+    with pytest.raises(InputError, match="X_test has changed"):
+        certify_label_flip(
+            random.normal(size=(40, 2)), labels, mapped, labels, q="0.1", progress=spoil
+        )
+
+
+def test_choices_of_the_wrong_type():
+    data = checked([[0.0], [1.0]], [0, 1], [[1.0]])
+    for options, text in (
+        ({"jobs": 1.5}, "jobs: must be an integer"),
+        ({"limit": 10.0}, "limit: must be an integer"),
+        ({"guarantee": ["kl"]}, "guarantee"),
+        ({"engine": "quick"}, "engine: 'quick' is none of fast, rigorous"),
+    ):
+        with pytest.raises(InputError, match=text):
+            certify_data(data, q="0.1", **options)

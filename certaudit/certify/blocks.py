@@ -70,7 +70,7 @@ class AlphaBlocks:
         return np.empty((self.step, len(self._model.train)))
 
     def __call__(self, indices: Sequence[int], buffer: Floats) -> AlphaBlock:
-        """Return the block of the test points with these rising indices, of one index // step.
+        """Return the block of the test points with these indices, all of one index // step.
 
         Its alphas are in `buffer`, until that is used again.
 
@@ -95,7 +95,7 @@ class AlphaBlocks:
             alpha = np.matmul(weights, model.train.T, out=buffer)
         errors[~fit] = np.inf
         score_errors[~fit] = np.inf
-        if len(places) < self.step:
+        if places != list(range(self.step)):
             alpha, errors = alpha[places], errors[places]
             scores, score_errors = scores[places], score_errors[places]
         return AlphaBlock(

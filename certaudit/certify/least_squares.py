@@ -107,12 +107,18 @@ class LeastSquares:
     `train` is n x k and `test` m x k (float64, taken as exact); with `intercept` the last
     column is not penalised (D is 0 there). `labels` are the n training labels.
 
-    Raises InputError for a rank-deficient design at ridge 0 (decided exactly).
+    Raises InputError for a rank-deficient design at ridge 0 (decided exactly), and where this
+    thread flushes subnormal numbers to zero.
     """
 
     def __init__(
         self, train: Floats, test: Floats, labels: Labels, ridge: Fraction, *, intercept: bool
     ) -> None:
+        if not _keeps_subnormals():
+            raise InputError(
+                "this process flushes subnormal numbers to zero (a library built with -ffast-math "
+                "does that to whoever loads it): X'X would not be exact"
+            )
         self.train, self.test, self.ridge, self.intercept = train, test, ridge, intercept
         self._k = train.shape[1]
         self._moments, self._exponents = _exact_moments(train, labels)
@@ -326,6 +332,12 @@ class LeastSquares:
         for rows in _row_blocks(self.train):
             integers, exponents = integer_columns(rows)
             yield fmpz_mat(len(rows), self._k, integers.ravel().tolist()), exponents
+
+
+def _keeps_subnormals() -> bool:
+    """Return whether subnormal numbers are taken as they are, in arguments and in results."""
+    least = np.array([5e-324, 2.0**-1022])
+    return bool((least * np.array([1.0, 0.5]) != 0).all())
 
 
 def _exact_moments(train: Floats, labels: Labels) -> tuple[fmpz_mat, list[int]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import HALF
 
-from certaudit.certify import blocks
+from certaudit.certify import blocks, least_squares
 from certaudit.certify.blocks import AlphaBlocks
 from certaudit.certify.least_squares import LeastSquares
 from certaudit.errors import InputError
@@ -355,3 +355,58 @@ def test_without_the_flushed_part_an_underflow_is_caught(monkeypatch):
     model = fitted(rows, tests, [0, 1, 1], ridge)
     monkeypatch.setattr(blocks, "_FLUSH", 0.0)
     assert contradictions(model, Q)[0] != []
+
+
+def most_of_the_error(seeds):
+    """Return the largest distance of an alpha from the true one, as a part of what is stated."""
+    most = Fraction(0)
+    for seed in seeds:
+        random = np.random.default_rng(seed)
+        train, tests = random.uniform(1, 2, (1, 1)), random.uniform(1, 2, (64, 1))
+        model = LeastSquares(train, tests, np.array([1]), Fraction(1), intercept=False)
+        solver = AlphaBlocks(model, Fraction(1, 10))
+        block = solver(list(range(64)), solver.buffer())
+        x = Fraction(float(train[0, 0]))
+        for alpha, error, h in zip(block.alpha[:, 0], block.alpha_error, tests[:, 0], strict=True):
+            distance = abs(Fraction(float(alpha)) - x * Fraction(float(h)) / (x * x + 1))
+            most = max(most, distance / Fraction(float(error)))
+    return most
+
+
+def test_the_error_is_nearly_reached_and_half_of_it_exceeded(monkeypatch):
+    """One training point, one column: three roundings, and nothing to hide them."""
+    assert HALF < most_of_the_error(range(40)) <= 1
+    gamma = least_squares._gamma
+    monkeypatch.setattr(least_squares, "_gamma", lambda terms: gamma(terms) / 4)
+    assert most_of_the_error(range(40)) > 1
+
+
+def test_a_float_sum_of_alphas_just_below_a_half_leaves_the_reach_open():
+    """120 alphas of just under half an ulp, each lost in the sum of the eight others."""
+    x = np.full(128, 2.0**-57 * (1 - 2.0**-20))
+    x[:8] = 2.0**-4
+    x[0] -= 2.0**-51
+    ridge = 1 - sum(Fraction(v) ** 2 for v in x.tolist())
+    model = LeastSquares(x[:, None], np.array([[1.0]]), np.arange(128) % 2, ridge, intercept=False)
+    assert sum(max(a, 0) for a in model.exact_alpha(0)) > HALF
+    solver = AlphaBlocks(model, Fraction(1, 10))
+    assert solver([0], solver.buffer()).reach_sign[0] == 0
+    solver._gamma_n = 0.0
+    wrong = solver([0], solver.buffer()).reach_sign[0]
+    assert wrong in (-1, 0)  # how a sum is added depends on the machine
+
+
+def test_indices_in_any_order():
+    random = np.random.default_rng(1)
+    model = LeastSquares(
+        random.normal(size=(20, 2)),
+        random.normal(size=(64, 2)),
+        np.arange(20) % 2,
+        Fraction(1),
+        intercept=False,
+    )
+    solver = AlphaBlocks(model, Fraction(1, 10))
+    rising = solver(list(range(64)), solver.buffer())
+    falling = solver(list(range(63, -1, -1)), solver.buffer())
+    assert np.array_equal(falling.alpha, rising.alpha[::-1])
+    assert np.array_equal(falling.alpha_error, rising.alpha_error[::-1])

@@ -560,3 +560,21 @@ def test_wrong_variants_are_caught(name, monkeypatch):
 @pytest.mark.parametrize("seed", range(200, 222))
 def test_the_right_code_passes_where_wrong_variants_fail(seed):
     assert not caught(random_case(seed, most=200))
+
+
+def test_positions_that_spill_into_the_next_class_are_caught(monkeypatch):
+    """The range of a point takes all bins but two: with one, a far end leaves its class."""
+    alpha, labels = np.array([[2047.0, -(2.0**-60), 5.0]]), np.array([0, 1, 1])
+    q, tau = Fraction(1, 10), np.array([2.0**-6])
+    noise = tail.NoiseLogs.of(q)
+
+    def contained():
+        summary = tail.summarise(alpha, labels, 2, 2048)
+        bounds = tail.bracket(summary, tau, noise, np.zeros(1))
+        exact = enclosed(Fraction(float(tau[0] * summary.scale[0])), alpha[0], labels, q)
+        return bounds.lower[0] <= exact.lower and exact.upper <= bounds.upper[0]
+
+    assert contained()
+    grid = tail._grid
+    monkeypatch.setattr(tail, "_grid", lambda part, bins: grid(part, bins + 1))
+    assert not contained()

@@ -122,6 +122,28 @@ def test_gram_from_limbs_is_exact(monkeypatch):
     assert 100 < by_limbs < 300
 
 
+def test_more_rows_than_a_sum_of_limbs_holds_are_caught(monkeypatch):
+    """Limbs near 2^21 in size: 2^11 products fill 53 bits, 2^12 do not fit."""
+    random = np.random.default_rng(0)
+    wrong = []
+    for rows_at_once in (1 << 11, 1 << 12):
+        monkeypatch.setattr(least_squares, "_EXACT_ROWS", rows_at_once)
+        rows = np.ldexp(2.0**53 - 1 - random.integers(0, 2**36, (4096, 6)), -53)
+        entries, exponents = least_squares._gram(rows)
+        exact = [sum(int(v * 2**53) ** 2 for v in column) for column in rows.T.tolist()]
+        found = [int(entries[j, j]) * Fraction(4) ** (53 + exponents[j]) for j in range(6)]
+        wrong.append(found != exact)
+    assert wrong == [False, True]
+
+
+def test_a_process_that_flushes_subnormals_is_refused(monkeypatch):
+    assert least_squares._keeps_subnormals()
+    monkeypatch.setattr(least_squares, "_keeps_subnormals", lambda: False)
+    rows = np.array([[1.0], [2.0]])
+    with pytest.raises(InputError, match="flushes subnormal numbers"):
+        LeastSquares(rows, rows, np.array([0, 1]), Fraction(1), intercept=False)
+
+
 def test_a_limb_too_wide_and_a_floor_are_caught(monkeypatch):
     """Limbs of 25 bits overflow 2^53 in a sum; the rest after a floor of -2^-80 is rounded."""
     random = np.random.default_rng(4)

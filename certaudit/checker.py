@@ -1543,7 +1543,7 @@ def check_mathematics(
 
 ISSUER = (
     "the issuer's word, not derived here: that features, scaling, ridge, q and split read no label,"
-    " what data these are and how they were chosen, findings, source and versions"
+    " what data these are and how they were chosen, findings, source, engine, versions"
 )
 
 

@@ -57,6 +57,9 @@ class AlphaBlocks:
     def __init__(self, model: LeastSquares, q: Fraction) -> None:
         self._model, self._solver = model, model.float_solver(q)
         n = len(model.train)
+        # A product with rows that are stored one after the other is a quarter faster.
+        design = model.train.T
+        self._design = np.ascontiguousarray(design) if design.size <= _ENTRIES else design
         self._gamma_n = round_up(Fraction(n, (1 << 53) - n))
         self.step = max(1, min(_BLOCK, _ENTRIES // n))
         solver = self._solver
@@ -92,7 +95,7 @@ class AlphaBlocks:
             fit = (sizes.max(axis=1) < _MODERATE) & (np.abs(weights).max(axis=1) < _MODERATE)
             fit &= self._moderate & (errors < _MODERATE)
             weights[~fit] = 0.0
-            alpha = np.matmul(weights, model.train.T, out=buffer)
+            alpha = np.matmul(weights, self._design, out=buffer)
         errors[~fit] = np.inf
         score_errors[~fit] = np.inf
         if places != list(range(self.step)):

@@ -19,8 +19,8 @@ from itertools import groupby
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from certaudit.certify.blocks import AlphaBlock, AlphaBlocks, Signs
-from certaudit.certify.data import Floats, Labels
+from certaudit.certify.blocks import AlphaBlock, AlphaBlocks
+from certaudit.certify.data import Labels
 from certaudit.certify.least_squares import LeastSquares
 from certaudit.fast.radius import Radii
 from certaudit.fast.tail import NoiseLogs, minimise, summarise
@@ -31,11 +31,9 @@ __all__ = ["LOOSE", "Screened", "screen"]
 LOOSE = 0.01
 """A log_error that may be this far, in nats, above ln B(t) is not kept."""
 _BINS = (2048, 8192, 32768)
-"""Bins a class: the later numbers for points that those before leave wide."""
+"""Bins a class: the later numbers for points that those before leave open."""
 _POINTS_A_BIN = 16
 """Training points for each bin of the first number tried, at most: more would leave most wide."""
-_NO_MAJORITY = -0.69
-"""Above -ln 2: a lower bound beyond it leaves no radius open."""
 _NEAR = 2.0**-22
 """Nats above the minimum over t, at most, where the search ends; less for cheap flips."""
 _AHEAD = 2
@@ -79,67 +77,79 @@ def screen(
 
     Proof: `proofs/certificate.md`.
     """
-    tables = {name: Radii(LabelFlip(q), name, len(labels)) for name in guarantees}
-    step = min(table.step for table in tables.values())
-    near = min(_NEAR, step / 4096)
-    work = _Screen(model, labels, q, narrow=min(LOOSE, step / 128), near=near)
+    work = _Screen(model, labels, q, guarantees)
     blocks = (list(block) for _, block in groupby(indices, key=lambda i: i // work.step))
-    for block, bounds in _in_threads(work, blocks, threads):
-        for place, index in enumerate(block.indices):
-            yield _decide(index, place, block, bounds, tables, near)
+    for block in _in_threads(work, blocks, threads):
+        yield from block
 
 
 @dataclass(frozen=True)
 class _Found:
-    t: Floats
-    lower: Floats
-    upper: Floats
-    gap: Floats
+    t: list[float]
+    lower: list[float]
+    upper: list[float]
+    gap: list[float]
 
 
 class _Screen:
-    """The work of one thread: alpha, its summary, t and the bounds of a block of test points."""
+    """The work of one thread: alpha of a block of test points, its bounds, what they decide."""
 
     def __init__(
-        self, model: LeastSquares, labels: Labels, q: Fraction, *, narrow: float, near: float
+        self, model: LeastSquares, labels: Labels, q: Fraction, guarantees: Sequence[str]
     ) -> None:
         self._blocks, self._labels = AlphaBlocks(model, q), labels
         self._noise = NoiseLogs.of(q)
-        self._narrow, self._near = narrow, near
+        self._tables = {name: Radii(LabelFlip(q), name, len(labels)) for name in guarantees}
+        step = min(table.step for table in self._tables.values())
+        self._near = min(_NEAR, step / 4096)
         enough = [bins for bins in _BINS if bins * _POINTS_A_BIN >= len(labels)]
         self._bins = enough or list(_BINS[-1:])
         self.step = self._blocks.step
         self._own = threading.local()
 
-    def __call__(self, indices: Sequence[int]) -> tuple[AlphaBlock, _Found]:
+    def __call__(self, indices: Sequence[int]) -> list[Screened]:
         if not hasattr(self._own, "buffer"):
             self._own.buffer = self._blocks.buffer()
         block = self._blocks(indices, self._own.buffer)
-        alpha, errors, signs = block.alpha, block.alpha_error, block.mean_sign
-        first, *others = self._bins
-        found = self._bounds(alpha, errors, signs, first)
-        for bins in others:
-            width = found.upper - found.lower
-            wide = ~((width <= self._narrow) | ((width <= LOOSE) & (found.lower > _NO_MAJORITY)))
-            # Bins cannot mend what the error of alpha makes wide.
-            with np.errstate(invalid="ignore"):
-                fit = (np.abs(found.t) * errors <= self._narrow / 4) & (signs != 0)
-            rows = np.flatnonzero(wide & fit)
-            if not len(rows):
-                break
-            finer = self._bounds(alpha[rows], errors[rows], signs[rows], bins)
-            for name in ("t", "lower", "upper", "gap"):
-                getattr(found, name)[rows] = getattr(finer, name)
-        return block, found
 
-    def _bounds(self, alpha: Floats, errors: Floats, signs: Signs, bins: int) -> _Found:
+        def decide(row: int, place: int, found: _Found) -> Screened:
+            return _decide(row, place, block, found, self._tables, self._near)
+
+        first, *others = self._bins
+        found = self._bounds(block, range(len(indices)), first)
+        screened = [decide(row, row, found) for row in range(len(indices))]
+        for bins in others:
+            rows = [
+                row for row, point in enumerate(screened) if self._may_be_mended(block, row, point)
+            ]
+            if not rows:
+                break
+            found = self._bounds(block, rows, bins)
+            for place, row in enumerate(rows):
+                screened[row] = decide(row, place, found)
+        return screened
+
+    def _may_be_mended(self, block: AlphaBlock, row: int, point: Screened) -> bool:
+        """Return whether finer bins may decide a point: not where alpha or a sign is open."""
+        signs = (block.mean_sign[row], block.label_sign[row], block.reach_sign[row])
+        if point.reason is None or 0 in signs:
+            return False
+        return bool(abs(point.t) * block.alpha_error[row] <= LOOSE / 4)
+
+    def _bounds(self, block: AlphaBlock, rows: Sequence[int], bins: int) -> _Found:
+        everyone = len(rows) == len(block.alpha)
+        alpha = block.alpha if everyone else block.alpha[rows]
+        chosen = list(rows)
         summary = summarise(alpha, self._labels, 2, bins)
-        direction = np.where(signs >= 0, 1.0, -1.0)
+        direction = np.where(block.mean_sign[chosen] >= 0, 1.0, -1.0)
         with np.errstate(all="ignore"):
-            tau, bounds = minimise(summary, direction, self._noise, errors, self._near)
+            tau, bounds = minimise(
+                summary, direction, self._noise, block.alpha_error[chosen], self._near
+            )
         # ln B falls at 0, since the mean is not 1/2: alphas that say otherwise are too far off.
         gap = np.where(tau == 0, np.inf, bounds.gap)
-        return _Found(tau * summary.scale, bounds.lower, bounds.upper, gap)
+        parts = (tau * summary.scale, bounds.lower, bounds.upper, gap)
+        return _Found(*(part.tolist() for part in parts))
 
 
 _one_at_a_time = threading.Lock()
@@ -169,12 +179,12 @@ def _one_blas_thread() -> Iterator[None]:
 
 def _in_threads(
     work: _Screen, blocks: Iterable[list[int]], threads: int
-) -> Iterator[tuple[AlphaBlock, _Found]]:
+) -> Iterator[list[Screened]]:
     """Yield work(block) for each block, in order, so many at a time."""
     if threads == 1:
         yield from map(work, blocks)
         return
-    waiting: deque[Future[tuple[AlphaBlock, _Found]]] = deque()
+    waiting: deque[Future[list[Screened]]] = deque()
     with _one_blas_thread(), ThreadPoolExecutor(threads) as pool:
         try:
             for block in blocks:
@@ -188,22 +198,22 @@ def _in_threads(
 
 
 def _decide(
-    index: int,
+    row: int,
     place: int,
     block: AlphaBlock,
     found: _Found,
     tables: dict[str, Radii],
     near: float,
 ) -> Screened:
-    """Decide one point of a block.
+    """Decide the point in a row of a block, by the bounds found at a place.
 
     The radii must be the same beyond both bounds: t is near the minimum of a function between the
     bounds, so ln B may fall below `lower` elsewhere, by their distance and what the search missed.
     Another engine, whose search ends as near its minimum, then proves the same radii.
     """
-    mean_sign, label_sign = int(block.mean_sign[place]), int(block.label_sign[place])
-    reach = int(block.reach_sign[place])
-    t, lower, upper = (float(part[place]) for part in (found.t, found.lower, found.upper))
+    mean_sign, label_sign = int(block.mean_sign[row]), int(block.label_sign[row])
+    reach = int(block.reach_sign[row])
+    t, lower, upper = found.t[place], found.lower[place], found.upper[place]
     # One step up: the shortest decimal spelling is then on the safe side too. ln(1 - p) <= 0.
     log_error = min(math.nextafter(upper, math.inf), 0.0) + 0.0
     radii: dict[str, int] = {}
@@ -211,7 +221,7 @@ def _decide(
     if mean_sign == 0 or label_sign == 0 or reach == 0:
         reason = "failed"
     elif reach > 0:
-        if not -np.inf < lower <= upper < np.inf:
+        if not -math.inf < lower <= upper < math.inf:
             reason = "failed"
         elif not upper - lower <= LOOSE:
             reason = "loose"
@@ -219,12 +229,22 @@ def _decide(
             reason = "undecided"
         else:
             least = lower - (upper - lower) - 4 * near
+            most = max(log_error, upper + 4 * near)
             for name, table in tables.items():
-                radius = table.decide(least, max(log_error, upper + 4 * near))
+                radius = table.decide(least, most)
                 if radius is None:
                     reason = "undecided"
                 elif radius >= 0:
                     radii[name] = radius
     return Screened(
-        index, mean_sign, int(label_sign > 0), reach < 0, t, lower, upper, log_error, radii, reason
+        block.indices[row],
+        mean_sign,
+        int(label_sign > 0),
+        reach < 0,
+        t,
+        lower,
+        upper,
+        log_error,
+        radii,
+        reason,
     )

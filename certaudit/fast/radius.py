@@ -51,7 +51,14 @@ class Radii:
         with working_precision(_BITS):
             exponent = self._divergence * (-2 * radius)
             root = (-(exponent.expm1())).nonnegative_part().sqrt() if radius else arb(0)
-            ends = from_ball(exponent - (2 * (1 + root)).log())
+            ball = exponent - (2 * (1 + root)).log()
+            middle = float(ball.mid())
+            # However that was rounded: these comparisons are exact.
+            for low in (middle, math.nextafter(middle, -math.inf)):
+                high = math.nextafter(low, math.inf)
+                if arb(low) < ball < arb(high):
+                    return low, high
+        ends = from_ball(ball)
         return round_down(ends.lower), round_up(ends.upper)
 
     def _tight_level(self, radius: int) -> tuple[float, float]:

@@ -120,8 +120,11 @@ def summarise(alpha: Floats, labels: Integers, classes: int, bins: int) -> Summa
     moments = np.empty((points, cells // GROUP, _ORDER + 1))
     scale, first = np.ones(points), np.zeros(points)
     used = np.zeros(points, dtype=np.bool_)
-    size = min(points, _ROWS) * min(n, chunk)
-    place, cell = np.empty(size), np.empty(size, dtype=np.int64)
+    height = min(points, _ROWS)
+    # Used again and again: new arrays of this size cost more than what is done with them.
+    place = np.empty(height * min(n, chunk))
+    cell = np.empty(len(place), dtype=np.int64)
+    all_counts, all_sums, all_parts = (np.empty((height, cells)) for _ in range(3))
     for top in range(0, points, _ROWS):
         rows = slice(top, min(top + _ROWS, points))
         block = alpha[rows]
@@ -130,7 +133,9 @@ def summarise(alpha: Floats, labels: Integers, classes: int, bins: int) -> Summa
         if not used[rows].all():
             block = np.where(used[rows, None], block, 0.0)
         own = base_cell - cells * np.arange(len(block), dtype=np.int64)[:, None]
-        counts, sums = np.zeros((len(block), cells)), np.zeros((len(block), cells))
+        counts, sums, offsets = (part[: len(block)] for part in (all_counts, all_sums, all_parts))
+        counts.fill(0.0)
+        sums.fill(0.0)
         for start in range(0, n, chunk):
             part = block[:, start : start + chunk]
             position = place[: part.size].reshape(part.shape)
@@ -146,7 +151,9 @@ def summarise(alpha: Floats, labels: Integers, classes: int, bins: int) -> Summa
             count = np.bincount(numbers, minlength=counts.size).reshape(counts.shape)
             total = np.bincount(numbers, places, minlength=counts.size).reshape(counts.shape)
             counts += count
-            sums += total - count * edges
+            np.multiply(count, edges, out=offsets)
+            np.subtract(total, offsets, out=offsets)
+            sums += offsets
         # A product for each row: BLAS may round otherwise in one of another shape, and what is
         # proven of a point would depend on its company.
         grouped = (len(block), -1, GROUP)

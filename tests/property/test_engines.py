@@ -443,7 +443,7 @@ def test_the_radius_is_that_of_the_number_written(q):
         x = table.level(r)[1]
         for _ in range(8):
             end = np.full(1, x)
-            found = fast._Found(np.ones(1), end, end, np.zeros(1))
+            found = fast._Found([1.0], end.tolist(), end.tolist(), [0.0])
             point = fast._decide(0, 0, block, found, {"kl": table}, near)
             if point.reason is None:
                 seen += 1
@@ -491,11 +491,11 @@ def upward(name):
     """Take an open sign for 1, and what the search says of alphas that contradict it for fine."""
 
     def change(found):
-        def decide(index, place, block, bounds, *rest):
+        def decide(row, place, block, bounds, *rest):
             signs = getattr(block, name)
-            if signs[place] == 0:
-                signs[place], bounds.gap[place] = 1, 0.0
-            return found(index, place, block, bounds, *rest)
+            if signs[row] == 0:
+                signs[row], bounds.gap[place] = 1, 0.0
+            return found(row, place, block, bounds, *rest)
 
         return decide
 

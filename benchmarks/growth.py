@@ -10,14 +10,14 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from inprocess import certify, fit_warm, float_operator, timed
 
 from certaudit.certify.blocks import AlphaBlocks
 from certaudit.certify.data import LabelledData
-from certaudit.report.figures import check_matplotlib
+from certaudit.report.figures import SETTINGS, check_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,17 +39,6 @@ FITTED = 3
 FAST, RIGOROUS, PRODUCT = "fast engine", "rigorous engine", "bare product"
 COLOURS = {FAST: "#0b2a5b", RIGOROUS: "#b3400e", PRODUCT: "#2fa385"}
 MARKERS = {FAST: "o", RIGOROUS: "s", PRODUCT: "^"}
-SETTINGS: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "svg.hashsalt": "certaudit",
-}
 
 Lines = dict[str, list[tuple[int, float]]]
 """By engine: sizes and seconds."""
@@ -228,7 +217,7 @@ def draw(panels: list[Panel], style: str) -> bytes:
 
     with mpl.rc_context():
         mpl.rcdefaults()  # whatever the user's matplotlibrc says
-        mpl.rcParams.update(SETTINGS)
+        mpl.rcParams.update({**SETTINGS, "font.size": 9})
         # 7.2 inches on a page of 700 pixels: 9 points are 12 pixels.
         figure = Figure(figsize=(7.2, 3.3), layout="constrained")
         for axes, panel in zip(figure.subplots(1, len(panels)), panels, strict=True):

@@ -49,7 +49,7 @@ class AlphaBlock:
 
 
 class AlphaBlocks:
-    """The blocks of the test points of a fitted classifier, under noise q.
+    """The blocks of the test points of a fitted classifier, under noise q: `step` points each.
 
     Raises Undecided where X'X + ridge is not inverted at 2^18 bits.
     """

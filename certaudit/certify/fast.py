@@ -71,7 +71,10 @@ def screen(
     *,
     threads: int = 1,
 ) -> Iterator[Screened]:
-    """Yield what floats prove of each test point named, in order (indices rising).
+    """Yield what floats prove of each test point named, in order.
+
+    `labels` are the n training labels, 0 or 1; `indices` rise; `guarantees` are of "kl", "tight".
+    `upper` and `log_error` err upward, `lower` downward, in nats; radii never upward.
 
     Raises Undecided where X'X + ridge is not inverted at 2^18 bits.
 
@@ -153,8 +156,7 @@ class _Screen:
 
 
 _one_at_a_time = threading.Lock()
-_limited: list[threadpool_limits] = []
-_users = 0
+_held: list[threadpool_limits] = []
 
 
 @contextmanager
@@ -163,18 +165,15 @@ def _one_blas_thread() -> Iterator[None]:
 
     The limit is the process's, so the first who asks sets it and the last who leaves lifts it.
     """
-    global _users  # noqa: PLW0603
     with _one_at_a_time:
-        _users += 1
-        if _users == 1:
-            _limited.append(threadpool_limits(1, user_api="blas"))
+        _held.append(_held[0] if _held else threadpool_limits(1, user_api="blas"))
     try:
         yield
     finally:
         with _one_at_a_time:
-            _users -= 1
-            if _users == 0:
-                _limited.pop().restore_original_limits()
+            limit = _held.pop()
+            if not _held:
+                limit.restore_original_limits()
 
 
 def _in_threads(

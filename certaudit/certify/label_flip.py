@@ -54,6 +54,9 @@ _FAR = 1e290
 _FIRST_ACCURACY, _MAX_ACCURACY = 128, 1 << 16
 _SEARCH_GAP = 2.0**-30
 """The search for t ends when ln B(t) is about this close to its minimum, in nats."""
+_ALMOST_ONE = 1 - Fraction(1, 1 << 54)
+_SURE, _MOST_SHARE = -38, json_down(_ALMOST_ONE)
+"""Below this log_error, e^-38 being less than 2^-54, p_lower is this, the most that is written."""
 _PARALLEL = 1 << 22
 """Entries of alpha from which processes are worth their start for the points left to balls."""
 
@@ -670,7 +673,7 @@ def _certificate(
         constant=False,
         t=t,
         log_error=log_error,
-        p_lower=lower_share(Fraction(log_error)) if log_error >= _SURE else _ALMOST_ONE,
+        p_lower=lower_share(Fraction(log_error)) if log_error >= _SURE else _MOST_SHARE,
         kl_radius=radii.get("kl", 0),
         tight_radius=radii.get("tight", 0) if tight else None,
         **shared,
@@ -684,12 +687,7 @@ def lower_share(log_error: Fraction) -> float:
     """
     with working_precision(128):
         lower = from_ball(-to_ball(log_error).expm1()).lower
-    return max(0.0, json_down(min(lower, 1 - Fraction(1, 1 << 54))))
-
-
-_SURE = -38
-"""e^-38 < 2^-54: below, 1 - e^log_error is cut to 1 - 2^-54 anyway."""
-_ALMOST_ONE = json_down(1 - Fraction(1, 1 << 54))
+    return max(0.0, json_down(min(lower, _ALMOST_ONE)))
 
 
 def share_down(hits: int, total: int) -> float:

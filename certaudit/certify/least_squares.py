@@ -36,8 +36,11 @@ _LIMB = 21
 """Bits of the integers whose products, summed over 2^11 rows, are exact in float64."""
 _EXACT_ROWS = 1 << 11
 _MOST_LIMBS = 6
+"""Limbs of an entry, at most: sums of 2^7 times as many products below 2^53 stay in int64."""
 _FAR_EXPONENT = 1 << 20
+"""Beyond the exponent of any float."""
 _MODERATE_EXPONENT = 800
+"""Of two, the most that a column is scaled by: what it is made of stays normal."""
 # Products and sums below the normal range may be flushed to zero, inputs too: each of the k terms
 # then loses at most 2^-1022 (1 + |x| + |w|).
 _FLUSH = Fraction(1, 1 << 1020)

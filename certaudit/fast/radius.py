@@ -22,7 +22,9 @@ class Radii:
     """What a bound on ln(1 - p) certifies under label noise: KL (5) or tight (2), by table.
 
     A radius r is certified by ln(1 - p) <= its level, which falls as r grows; the level of 0 is
-    -ln 2. Levels are enclosed in float64 when they are first asked for, and kept.
+    -ln 2. Levels are enclosed in float64 when they are first asked for, and kept. `guarantee` is
+    "kl" or "tight", `cap` the number of labels, `step` the KL cost of a flip, 2 D, in nats: a float
+    for searches only.
     """
 
     def __init__(self, noise: LabelFlip, guarantee: str, cap: int) -> None:

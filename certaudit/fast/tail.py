@@ -35,14 +35,18 @@ _MOST = 1 << 26
 """Training points below which the sums of all chunks are exact."""
 _MOST_STEPS = 40
 _CLOSE = 2.0**-7
+"""Relative step at which the rough search for tau ends, before Newton's steps with all terms."""
 _REFINEMENTS = 6
 _TAU_BITS = 28
 _ROUNDING = 2.0**-43
+"""Rounding errors, relative to the sizes of what is added; more with the number of groups."""
 _UP = 1.0 + 2.0**-20
+"""Covers the rounding of the remainder, itself a sum of products of numbers >= 0."""
 _TOO_WIDE = 0.75
 """Half a group, in units of ln odds, beyond which no bounds are given."""
 _TOO_LARGE = 2.0**20
 _TOO_SMALL = 2.0**-60
+"""Arguments of exp, and |tau| other than 0, between which the rounding errors are proven."""
 _SMALLEST, _LARGEST = 2.0**-900, 2.0**900
 """Sizes of the largest alpha of a point between which nothing overflows or is flushed to zero."""
 

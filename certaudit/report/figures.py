@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "MAX_CURVES",
+    "SETTINGS",
     "Curve",
     "check_matplotlib",
     "curves_csv",
@@ -46,7 +47,7 @@ MAX_CURVES = 5
 
 _COLOURS = ("#0b2a5b", "#b3400e", "#2fa385", "#d68fc0", "#ecc030")
 """Apart for colour-blind eyes too; each is lighter than the one before, for prints in grey."""
-_SETTINGS: Any = {
+SETTINGS: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib
     "font.size": 10,
     "axes.spines.top": False,
@@ -142,7 +143,7 @@ def draw(curves: Sequence[Curve], style: str) -> bytes:
 
     with mpl.rc_context():
         mpl.rcdefaults()  # whatever the user's matplotlibrc says
-        mpl.rcParams.update(_SETTINGS)
+        mpl.rcParams.update(SETTINGS)
         figure = Figure(figsize=(10, 4.8), layout="constrained")
         _fill(figure, curves)
         file = BytesIO()

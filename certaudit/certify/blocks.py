@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,27 +36,43 @@ _UP = 1.0 + 2.0**-30
 class AlphaBlock:
     """A block of b test points: `alpha` (b x n) and what is decided about each.
 
-    `alpha_error` bounds the l1 distance from the true alpha (infinite: no bound). `mean_sign` is
-    the sign of E[alpha'y] - 1/2 over noisy labels, `label_sign` of alpha'y - 1/2, `reach_sign` of
-    sum_i max(alpha_i, 0) - 1/2: each 1 or -1 where it is proven, 0 where it is open.
+    `alpha_error` bounds the l1 distance from the true alpha (infinite: no bound). `scores` are off
+    by at most `score_error` (b x s): of each class, or, where q was given, E[alpha'y] over noisy
+    labels and alpha'y. Then `mean_sign` and `label_sign` are the signs of these less 1/2, and
+    `reach_sign` that of sum_i max(alpha_i, 0) - 1/2: each 1 or -1 where it is proven, 0 where it
+    is open.
     """
 
     indices: Sequence[int]
     alpha: Floats
     alpha_error: Floats
-    mean_sign: Signs
-    label_sign: Signs
+    scores: Floats
+    score_error: Floats
     reach_sign: Signs
+
+    @cached_property
+    def mean_sign(self) -> Signs:
+        """Two labels: the sign of E[alpha'y] - 1/2."""
+        return _sign(self.scores[:, 0] - 0.5, self.score_error[:, 0])
+
+    @cached_property
+    def label_sign(self) -> Signs:
+        """Two labels: the sign of alpha'y - 1/2."""
+        return _sign(self.scores[:, 1] - 0.5, self.score_error[:, 1])
 
 
 class AlphaBlocks:
-    """The blocks of the test points of a fitted classifier, under noise q: `step` points each.
+    """The blocks of the test points of a fitted classifier: `step` points each.
+
+    With q the scores are those of two labels under this noise, without it those of the classes.
 
     Raises Undecided where X'X + ridge is not inverted at 2^18 bits.
     """
 
-    def __init__(self, model: LeastSquares, q: Fraction) -> None:
-        self._model, self._solver = model, model.float_solver(q)
+    def __init__(self, model: LeastSquares, q: Fraction | None = None) -> None:
+        # A noisy label i is 1 with probability q + (1 - 2q) y_i.
+        wanted = None if q is None else [[q, 1 - q], [Fraction(0), Fraction(1)]]
+        self._model, self._solver, self._two = model, model.float_solver(wanted), q is not None
         n = len(model.train)
         # A product with rows that are stored one after the other is a quarter faster.
         design = model.train.T
@@ -105,14 +122,14 @@ class AlphaBlocks:
             indices,
             alpha,
             errors,
-            mean_sign=_sign(scores[:, 0] - 0.5, score_errors[:, 0]),
-            label_sign=_sign(scores[:, 1] - 0.5, score_errors[:, 1]),
-            reach_sign=self._reach(alpha, errors),
+            scores,
+            score_errors,
+            self._reach(alpha, errors),
         )
 
     def _reach(self, alpha: Floats, errors: Floats) -> Signs:
-        if self._model.intercept:
-            # The alphas sum to 1, so the positive ones to no less.
+        if self._model.intercept or not self._two:
+            # The alphas sum to 1, so the positive ones to no less. (Of no use to many classes.)
             return np.ones(len(alpha), dtype=np.int8)
         reach = np.array([float(np.maximum(row, 0.0).sum()) for row in alpha])
         return _sign(reach - 0.5, (errors + self._gamma_n * reach) * _UP)

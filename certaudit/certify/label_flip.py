@@ -409,15 +409,15 @@ def settle(model: LeastSquares, point: SolvedPoint, q: Fraction) -> Facts:
 
     def decide(weight: Fraction, offset: Fraction) -> int:
         """Return the sign of weight alpha'y + offset sum(alpha) - 1/2, weight > 0."""
-        for label_score, alpha_sum in _scores(model, point):
+        for (_, label_score), alpha_sum in _scores(model, point):
             low = weight * label_score.lower + offset * alpha_sum.lower - _HALF
             high = weight * label_score.upper + offset * alpha_sum.upper - _HALF
             if low > 0:
                 return 1
             if high < 0:
                 return -1
-        exact_score, exact_sum = model.exact_scores(point.index)
-        value = weight * exact_score + offset * exact_sum - _HALF
+        zeros, ones = model.exact_scores(point.index)
+        value = weight * ones + offset * (zeros + ones) - _HALF
         return (value > 0) - (value < 0)
 
     return Facts(
@@ -427,9 +427,11 @@ def settle(model: LeastSquares, point: SolvedPoint, q: Fraction) -> Facts:
     )
 
 
-def _scores(model: LeastSquares, point: SolvedPoint) -> Iterator[tuple[Enclosure, Enclosure]]:
-    """Yield enclosures of alpha'y and the sum of alpha, each narrower than the one before."""
-    yield point.label_score, point.alpha_sum
+def _scores(
+    model: LeastSquares, point: SolvedPoint
+) -> Iterator[tuple[tuple[Enclosure, ...], Enclosure]]:
+    """Yield enclosures of class scores and the sum of alpha, each narrower than those before."""
+    yield point.scores, point.alpha_sum
     for accuracy in _RISING:
         try:
             yield model.score_balls(point.index, accuracy)

@@ -51,15 +51,20 @@ class SolvedPoint:
     """One test point: its alpha and the two sums that decide the sign of a mean score.
 
     `alpha` holds n float64 values whose l1 distance from the true alpha is at most
-    `alpha_error` (None: the float product failed, use balls). `label_score` and `alpha_sum`
-    enclose alpha'y and the sum of alpha.
+    `alpha_error` (None: the float product failed, use balls). `scores` enclose the score of each
+    class, the sum of the alphas of its training points, `alpha_sum` the sum of alpha.
     """
 
     index: int
     alpha: Floats
     alpha_error: Fraction | None
-    label_score: Enclosure
+    scores: tuple[Enclosure, ...]
     alpha_sum: Enclosure
+
+    @property
+    def label_score(self) -> Enclosure:
+        """The enclosure of alpha'y, two labels: the score of class 1."""
+        return self.scores[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,8 @@ class FloatSolver:
 
     `inverse` W is k x k: for a test row h the product h W, in floats, is off from w = A^-1 h by at
     most |h| @ `inverse_error` in the norm sum_j norms_j |w_j|, `norms` being the l1 norms of the
-    columns of X: that bounds the l1 error of X w. `scores` (k x 2) times h is E[alpha'y] under
-    noise and alpha'y, off by at most |h| @ `score_error`. `gamma` is gamma_k.
+    columns of X: that bounds the l1 error of X w. `scores` (k x s) times h are the s sums of class
+    scores that were asked for, off by at most |h| @ `score_error`. `gamma` is gamma_k.
     """
 
     inverse: Floats
@@ -105,7 +110,7 @@ def integer_columns(rows: Floats) -> tuple[NDArray[Any], list[int]]:
 
 
 class LeastSquares:
-    """The fitted classifier for a design matrix, fixed ridge and 0/1 labels.
+    """The fitted classifier for a design matrix, fixed ridge and labels 0..classes-1.
 
     `train` is n x k and `test` m x k (float64, taken as exact); with `intercept` the last
     column is not penalised (D is 0 there). `labels` are the n training labels.
@@ -115,7 +120,14 @@ class LeastSquares:
     """
 
     def __init__(
-        self, train: Floats, test: Floats, labels: Labels, ridge: Fraction, *, intercept: bool
+        self,
+        train: Floats,
+        test: Floats,
+        labels: Labels,
+        ridge: Fraction,
+        *,
+        intercept: bool,
+        classes: int = 2,
     ) -> None:
         if not _keeps_subnormals():
             raise InputError(
@@ -123,10 +135,10 @@ class LeastSquares:
                 "does that to whoever loads it): X'X would not be exact"
             )
         self.train, self.test, self.ridge, self.intercept = train, test, ridge, intercept
-        self._k = train.shape[1]
-        self._moments, self._exponents = _exact_moments(train, labels)
+        self._k, self.classes = train.shape[1], classes
+        self._moments, self._sums, self._exponents = _exact_moments(train, labels, classes)
         if ridge == 0:
-            rank = _leading(self._moments, self._k).rank()
+            rank = self._moments.rank()
             if rank < self._k:
                 raise InputError(
                     f"ridge 0: the {self._k} columns (intercept included) have rank {rank}, "
@@ -138,10 +150,25 @@ class LeastSquares:
         self._inverses: dict[int, tuple[arb_mat, int]] = {}
 
     def _entry(self, i: int, j: int) -> Fraction:
-        """Return entry (i, j) of X'X + ridge D, exactly; columns k, k+1 are X'y, X'1."""
+        """Return entry (i, j) of X'X + ridge D, exactly."""
         value = Fraction(int(self._moments[i, j])) * _power(self._exponents[i] + self._exponents[j])
         penalised = i == j and not (self.intercept and i == self._k - 1)
         return value + self.ridge if penalised else value
+
+    def _class_sum(self, i: int, c: int) -> Fraction:
+        """Return the sum of column i over the training points of class c, exactly."""
+        return Fraction(int(self._sums[i, c])) * _power(self._exponents[i])
+
+    def _combined(self, weights: Sequence[Fraction]) -> list[Fraction]:
+        """Return X'(sum_c weights_c Y_c), Y_c the indicators of class c, exactly."""
+        used = [(c, weight) for c, weight in enumerate(weights) if weight]
+        return [
+            sum((weight * self._class_sum(i, c) for c, weight in used), Fraction(0))
+            for i in range(self._k)
+        ]
+
+    def _unit(self, c: int) -> list[Fraction]:
+        return [Fraction(int(c == other)) for other in range(self.classes)]
 
     def _diagonal(self, j: int) -> Fraction:
         return self._entry(j, j)
@@ -184,8 +211,10 @@ class LeastSquares:
             solved = inverse * arb_mat(inner)
             return [[factors[i] * solved[i, j] for i in range(k)] for j in range(len(rows))], bits
 
-    def float_solver(self, q: Fraction) -> FloatSolver:
+    def float_solver(self, combinations: Sequence[Sequence[Fraction]] | None) -> FloatSolver:
         """Return A^-1 in float64, and what bounds the error of its products with test rows.
+
+        `combinations` are the sums of class scores wanted, weights for each class; None: each score.
 
         Raises Undecided as score_balls does.
 
@@ -196,13 +225,13 @@ class LeastSquares:
         with working_precision(bits):
             factors = [to_ball(_power(exponent)) for exponent in scale]
             exact = [[factors[i] * factors[j] * inverse[i, j] for j in range(k)] for i in range(k)]
-            label_moment = [to_ball(self._entry(i, k)) for i in range(k)]
-            sum_moment = [to_ball(self._entry(i, k + 1)) for i in range(k)]
-            keep, flip = to_ball(1 - 2 * q), to_ball(q)
-            mean_moment = [
-                keep * a + flip * b for a, b in zip(label_moment, sum_moment, strict=True)
-            ]
-            sums = [[_dot(row, moment) for moment in (mean_moment, label_moment)] for row in exact]
+            moments = arb_mat(
+                [
+                    [to_ball(value) for value in self._combined(weights)]
+                    for weights in combinations or map(self._unit, range(self.classes))
+                ]
+            ).transpose()
+            sums = (arb_mat(exact) * moments).tolist()
             norms = [arb(norm) for norm in self._column_norms]
             return FloatSolver(
                 *_rounded(exact, norms, k),
@@ -238,19 +267,24 @@ class LeastSquares:
                 error = self._alpha_error(weights, floats[index % step].tolist(), bits)
             yield SolvedPoint(index, alpha, error, *sums)
 
-    def _scores(self, balls: list[list[arb]], bits: int) -> list[tuple[Enclosure, Enclosure]]:
-        """Return enclosures of alpha'y = w'X'y and sum alpha = w'X'1 for each weight vector."""
-        k = self._k
+    def _scores(
+        self, balls: list[list[arb]], bits: int
+    ) -> list[tuple[tuple[Enclosure, ...], Enclosure]]:
+        """Return enclosures of each class's score w'X'Y_c and of sum alpha = w'X'1, for each w."""
+        everyone = self._combined([Fraction(1)] * self.classes)
         with working_precision(bits):
-            label_moment = [to_ball(self._entry(i, k)) for i in range(k)]
-            sum_moment = [to_ball(self._entry(i, k + 1)) for i in range(k)]
-            return [
-                (from_ball(_dot(weights, label_moment)), from_ball(_dot(weights, sum_moment)))
-                for weights in balls
-            ]
+            moments = arb_mat(
+                [
+                    [*(to_ball(self._class_sum(i, c)) for c in range(self.classes)), to_ball(total)]
+                    for i, total in enumerate(everyone)
+                ]
+            )
+            found = arb_mat(balls) * moments
+            scored = [tuple(map(from_ball, row)) for row in found.tolist()]
+            return [(row[:-1], row[-1]) for row in scored]
 
-    def score_balls(self, index: int, accuracy: int) -> tuple[Enclosure, Enclosure]:
-        """Return enclosures of alpha'y and of the sum of alpha; `accuracy` as in alpha_balls.
+    def score_balls(self, index: int, accuracy: int) -> tuple[tuple[Enclosure, ...], Enclosure]:
+        """Return enclosures of the class scores and of the sum of alpha; see alpha_balls.
 
         Raises Undecided when the system is not inverted within the precision limit.
 
@@ -307,15 +341,16 @@ class LeastSquares:
         solved = matrix.solve(right)
         return [Fraction(int(w.p), int(w.q)) for w in solved.entries()]
 
-    def exact_scores(self, index: int) -> tuple[Fraction, Fraction]:
-        """Return alpha'y and the sum of alpha of one test point as rationals.
+    def exact_scores(self, index: int) -> list[Fraction]:
+        """Return the score of each class, of one test point, as rationals; alpha sums to their sum.
 
         Proof: `proofs/alpha.md`.
         """
-        k, weights = self._k, self.exact_weights(index)
-        label_score = sum((w * self._entry(i, k) for i, w in enumerate(weights)), Fraction(0))
-        alpha_sum = sum((w * self._entry(i, k + 1) for i, w in enumerate(weights)), Fraction(0))
-        return label_score, alpha_sum
+        weights = self.exact_weights(index)
+        return [
+            sum((w * self._class_sum(i, c) for i, w in enumerate(weights)), Fraction(0))
+            for c in range(self.classes)
+        ]
 
     def exact_alpha(self, index: int) -> list[Fraction]:
         """Return the n alphas of one test point as rationals: slow, for ties.
@@ -343,43 +378,62 @@ def _keeps_subnormals() -> bool:
     return bool((least * np.array([1.0, 0.5]) != 0).all())
 
 
-def _exact_moments(train: Floats, labels: Labels) -> tuple[fmpz_mat, list[int]]:
-    """Return Z'Z, Z = (X, y, 1), as integers and column exponents: entry * 2^(e_i + e_j)."""
+def _exact_moments(
+    train: Floats, labels: Labels, classes: int
+) -> tuple[fmpz_mat, fmpz_mat, list[int]]:
+    """Return X'X and X'Y, Y the indicators of the classes, as integers, and column exponents.
+
+    Entry (i, j) of X'X is to be taken times 2^(e_i + e_j), entry (i, c) of X'Y times 2^(e_i).
+    """
     k = train.shape[1]
-    total, common, start = fmpz_mat(k + 2, k + 2), [0] * (k + 2), 0
+    gram, sums = fmpz_mat(k, k), fmpz_mat(k, classes)
+    common, start = [0] * k, 0
     for rows in _row_blocks(train):
-        targets = labels[start : start + len(rows)].astype(np.float64)
+        indicators = labels[start : start + len(rows), None] == np.arange(classes)
         start += len(rows)
-        joined = np.hstack([rows, targets[:, None], np.ones((len(rows), 1))])
-        gram, exponents = _gram(joined)
+        part, part_sums, exponents = _gram(rows, indicators.astype(np.float64))
         lower = [min(pair) for pair in zip(common, exponents, strict=True)]
-        total = _shifted(total, common, lower)
-        total += _shifted(gram, exponents, lower)
+        gram = _shifted(gram, common, lower) + _shifted(part, exponents, lower)
+        sums = _lifted(sums, common, lower) + _lifted(part_sums, exponents, lower)
         common = lower
-    return total, common
+    return gram, sums, common
 
 
-def _gram(rows: Floats) -> tuple[fmpz_mat, list[int]]:
-    """Return rows'rows exactly, as integers and column exponents: entry * 2^(e_i + e_j)."""
+def _gram(rows: Floats, targets: Floats) -> tuple[fmpz_mat, fmpz_mat, list[int]]:
+    """Return rows'rows and rows'targets exactly, as integers and the exponents of the columns.
+
+    `targets` are 0 and 1.
+    """
     limbs = _limbs(rows)
+    k, width = rows.shape[1], targets.shape[1]
     if limbs is None:
         integers, exponents = integer_columns(rows)
-        matrix = fmpz_mat(len(rows), rows.shape[1], integers.ravel().tolist())
-        return matrix.transpose() * matrix, exponents
+        matrix = fmpz_mat(len(rows), k, integers.ravel().tolist()).transpose()
+        indicators = fmpz_mat(len(rows), width, targets.astype(np.int64).ravel().tolist())
+        return matrix * matrix.transpose(), matrix * indicators, exponents
     parts, exponents = limbs
-    k, count = rows.shape[1], len(parts)
-    sums = np.zeros((2 * count - 1, k, k), dtype=np.int64)
+    count = len(parts)
+    grams = np.zeros((2 * count - 1, k, k), dtype=np.int64)
+    sums = np.zeros((count, k, width), dtype=np.int64)
     for start in range(0, len(rows), _EXACT_ROWS):
-        wide = np.hstack([part[start : start + _EXACT_ROWS] for part in parts])
+        few = slice(start, start + _EXACT_ROWS)
+        wide = np.hstack([part[few] for part in parts])
         # Every partial sum is an integer below 2^53: exact in any order.
         product = (wide.T @ wide).astype(np.int64)
+        sums += (wide.T @ targets[few]).astype(np.int64).reshape(sums.shape)
         for i in range(count):
             for j in range(count):
-                sums[i + j] += product[i * k : (i + 1) * k, j * k : (j + 1) * k]
-    entries = sums[0].astype(object)
-    for part in sums[1:]:
+                grams[i + j] += product[i * k : (i + 1) * k, j * k : (j + 1) * k]
+    return _joined(grams), _joined(sums), exponents
+
+
+def _joined(parts: NDArray[np.int64]) -> fmpz_mat:
+    """Return the matrix of which these are the digits to base 2^21, most significant first."""
+    entries = parts[0].astype(object)
+    for part in parts[1:]:
         entries = (entries << _LIMB) + part
-    return fmpz_mat(k, k, entries.ravel().tolist()), exponents
+    rows, columns = entries.shape
+    return fmpz_mat(rows, columns, entries.ravel().tolist())
 
 
 def _limbs(rows: Floats) -> tuple[list[Floats], list[int]] | None:
@@ -415,6 +469,15 @@ def _shifted(gram: fmpz_mat, exponents: list[int], lower: list[int]) -> fmpz_mat
     return fmpz_mat([[gram[i, j] << (shift[i] + shift[j]) for j in size] for i in size])
 
 
+def _lifted(sums: fmpz_mat, exponents: list[int], lower: list[int]) -> fmpz_mat:
+    """Return the same matrix for smaller exponents of its rows."""
+    shift = [old - new for old, new in zip(exponents, lower, strict=True)]
+    if not any(shift):
+        return sums
+    width = range(sums.ncols())
+    return fmpz_mat([[sums[i, c] << by for c in width] for i, by in enumerate(shift)])
+
+
 def _is_accurate(inverse: arb_mat, accuracy: int) -> bool:
     entries = inverse.entries()
     if not all(entry.is_finite() for entry in entries):
@@ -429,10 +492,6 @@ def _row_blocks(rows: Floats) -> Iterator[Floats]:
     step = max(1, _BLOCK_ENTRIES // rows.shape[1])
     for start in range(0, len(rows), step):
         yield rows[start : start + step]
-
-
-def _leading(matrix: fmpz_mat, size: int) -> fmpz_mat:
-    return fmpz_mat([[matrix[i, j] for j in range(size)] for i in range(size)])
 
 
 def _column_norms(rows: Floats) -> list[float]:

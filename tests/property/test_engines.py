@@ -53,7 +53,8 @@ def untruths(data, options, run):
     rate, _, _, model = fitted(data, options)
     noise, n, wrong = LabelFlip(rate), len(data.y_train), []
     for c in run.certificates:
-        score, total = model.exact_scores(c.index)
+        zeros, score = model.exact_scores(c.index)
+        total = zeros + score
         mean = (1 - 2 * rate) * score + rate * total
         if (c.mean_prediction, c.unsmoothed) != (int(mean >= HALF), int(score >= HALF)):
             wrong.append(f"{c}: the mean or the score is on the other side")
@@ -438,7 +439,8 @@ def test_the_radius_is_that_of_the_number_written(q):
     table = Radii(noise, "kl", 50)
     near, seen = min(fast._NEAR, table.step / 4096), 0
     sign = np.ones(1, dtype=np.int8)
-    block = AlphaBlock([0], np.zeros((1, 1)), np.zeros(1), sign, sign, sign)
+    above = np.ones((1, 2))
+    block = AlphaBlock([0], np.zeros((1, 1)), np.zeros(1), above, 0 * above, sign)
     for r in range(50):
         x = table.level(r)[1]
         for _ in range(8):

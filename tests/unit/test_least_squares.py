@@ -58,7 +58,7 @@ def test_alpha_lies_within_its_bound_of_the_exact_one(ridge, intercept, wild):
         assert point.label_score.lower <= score <= point.label_score.upper
         assert point.alpha_sum.lower <= sum(alpha) <= point.alpha_sum.upper
         assert model.exact_alpha(point.index) == alpha
-        assert model.exact_scores(point.index) == (score, sum(alpha))
+        assert model.exact_scores(point.index) == [sum(alpha) - score, score]
         if intercept:
             assert sum(alpha) == 1
         for ball, value in zip(model.alpha_balls(point.index, 200), alpha, strict=True):
@@ -77,17 +77,27 @@ def test_moments_are_exact_across_blocks(monkeypatch):
     for i in range(2):
         table[i][i] += Fraction(1, 7)
     for i in range(2):
-        assert [model._entry(i, j) for j in range(4)] == table[i]
+        assert [model._entry(i, j) for j in range(2)] == table[i][:2]
+        sums = [model._class_sum(i, c) for c in range(2)]
+        assert [sums[1], sum(sums)] == table[i][2:]
 
 
-def same_gram(found, rows):
-    entries, exponents = found
+def same_gram(rows):
+    """Return whether X'X and the sums of rows by class are those of rationals."""
+    classes = np.arange(len(rows)) % 3
+    targets = (classes[:, None] == np.arange(3)).astype(float)
+    entries, sums, exponents = least_squares._gram(rows, targets)
     exact = gram(rows.tolist())
     size = range(rows.shape[1])
     return all(
         int(entries[i, j]) * Fraction(2) ** (exponents[i] + exponents[j]) == exact[i][j]
         for i in size
         for j in size
+    ) and all(
+        int(sums[i, c]) * Fraction(2) ** exponents[i]
+        == sum(map(Fraction, rows[classes == c, i].tolist()))
+        for i in size
+        for c in range(3)
     )
 
 
@@ -115,7 +125,7 @@ def test_gram_from_limbs_is_exact(monkeypatch):
     for _ in range(300):
         rows = awkward_rows(random)
         limbs = least_squares._limbs(rows)
-        assert same_gram(least_squares._gram(rows), rows)
+        assert same_gram(rows)
         if limbs is not None:
             by_limbs += 1
             assert all((np.abs(part) <= 2**21).all() for part in limbs[0])
@@ -129,7 +139,7 @@ def test_more_rows_than_a_sum_of_limbs_holds_are_caught(monkeypatch):
     for rows_at_once in (1 << 11, 1 << 12):
         monkeypatch.setattr(least_squares, "_EXACT_ROWS", rows_at_once)
         rows = np.ldexp(2.0**53 - 1 - random.integers(0, 2**36, (4096, 6)), -53)
-        entries, exponents = least_squares._gram(rows)
+        entries, _, exponents = least_squares._gram(rows, np.ones((len(rows), 1)))
         exact = [sum(int(v * 2**53) ** 2 for v in column) for column in rows.T.tolist()]
         found = [int(entries[j, j]) * Fraction(4) ** (53 + exponents[j]) for j in range(6)]
         wrong.append(found != exact)
@@ -148,13 +158,13 @@ def test_a_limb_too_wide_and_a_floor_are_caught(monkeypatch):
     """Limbs of 25 bits overflow 2^53 in a sum; the rest after a floor of -2^-80 is rounded."""
     random = np.random.default_rng(4)
     rows = random.normal(size=(2048, 2)) * 10.0 ** random.integers(-9, 1, (2048, 1))
-    assert same_gram(least_squares._gram(rows), rows)
+    assert same_gram(rows)
     with monkeypatch.context() as patch:
         patch.setattr(least_squares, "_LIMB", 25)
-        assert not same_gram(least_squares._gram(rows), rows)
+        assert not same_gram(rows)
     with monkeypatch.context() as patch:
         patch.setattr(least_squares.np, "trunc", np.floor)
-        assert not same_gram(least_squares._gram(rows), rows)
+        assert not same_gram(rows)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -25,7 +25,8 @@ from threadpoolctl import threadpool_limits
 
 from certaudit.certify.data import LabelledData
 from certaudit.certify.fast import screen
-from certaudit.certify.label_flip import REASONS, certify_model
+from certaudit.certify.label_flip import certify_model
+from certaudit.certify.run import REASONS
 from certaudit.certify.least_squares import LeastSquares
 
 if TYPE_CHECKING:

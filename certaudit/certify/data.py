@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from certaudit.errors import InputError
-from certaudit.exact import parse_rational
+from certaudit.exact import as_integer, parse_rational
 
 __all__ = ["ArrayDigest", "LabelledData", "digest", "row_blocks"]
 
@@ -68,6 +68,8 @@ class LabelledData:
     digests: dict[str, ArrayDigest] = field(repr=False)
     positive: str | None = None
     mapped: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
+    declared: bool = False
+    """Whether the number of classes was given, not taken from the labels."""
 
     @classmethod
     def check(
@@ -78,13 +80,15 @@ class LabelledData:
         y_test: ArrayLike,
         *,
         positive: str | None = None,
+        classes: int | None = None,
     ) -> LabelledData:
         """Check raw arrays and return them as LabelledData.
 
         Features are 2-d of any float or integer dtype whose values float64 holds exactly;
         labels are 1-d and integral, 0..classes-1, or anything when `positive` names the
-        label that becomes 1 (all others become 0). classes is 1 + the largest label in
-        either set, at least 2.
+        label that becomes 1 (all others become 0). `classes`, at least 2, is one more than the
+        largest label in either set where it is not given; given, it may be larger: a class
+        may have no training points.
 
         Raises InputError, naming the array and the place.
         """
@@ -113,25 +117,28 @@ class LabelledData:
             for name in ("X_train", "X_test")
         }
         names = ("y_train", "y_test")
-        classes: dict[str, Labels]
+        targets: dict[str, Labels]
         if positive is None:
-            classes = {name: _labels(name, raw[name]) for name in names}
+            targets = {name: _labels(name, raw[name]) for name in names}
         else:
-            classes = {name: _is_positive(name, raw[name], positive) for name in names}
-            if not any(values.any() for values in classes.values()):
+            targets = {name: _is_positive(name, raw[name], positive) for name in names}
+            if not any(values.any() for values in targets.values()):
                 raise InputError(
                     f"label {positive!r} (--positive) occurs neither in train nor test"
                 )
-        largest = max(int(classes[name].max()) for name in names)
+        largest = max(int(targets[name].max()) for name in names)
+        if classes is not None:
+            _check_classes(classes, targets)
         return cls(
             features["X_train"],
-            classes["y_train"],
+            targets["y_train"],
             features["X_test"],
-            classes["y_test"],
-            max(2, largest + 1),
+            targets["y_test"],
+            max(2, largest + 1) if classes is None else int(classes),
             digests,
             positive,
             mapped,
+            classes is not None,
         )
 
     def check_unchanged(self) -> None:
@@ -139,6 +146,19 @@ class LabelledData:
         for name, array in self.mapped.items():
             if digest(array) != self.digests[name]:
                 raise InputError(f"{name} has changed while it was in use")
+
+
+def _check_classes(classes: int, labels: dict[str, Labels]) -> None:
+    """Refuse a number of classes below 2, or one that a label does not fit."""
+    if as_integer(classes, "classes") < 2:
+        raise InputError("classes: at least 2 are needed")
+    for name, values in labels.items():
+        bad = values >= classes
+        if bad.any():
+            raise InputError(
+                f"{_place(name, bad)} is {values[bad][0]}: of {classes} classes the labels are "
+                f"0 to {classes - 1}"
+            )
 
 
 def _array(name: str, values: ArrayLike, dimensions: int) -> NDArray[Any]:

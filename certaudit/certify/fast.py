@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certaudit.certify.blocks import AlphaBlock, AlphaBlocks
 from certaudit.certify.data import Labels
 from certaudit.certify.least_squares import LeastSquares
+from certaudit.certify.workers import run_in_threads
 from certaudit.fast.radius import Radii
 from certaudit.fast.tail import NoiseLogs, minimise, summarise
 from certaudit.noise import LabelFlip
 
-__all__ = ["LOOSE", "Screened", "screen"]
+__all__ = ["LOOSE", "NEAR", "Screened", "bins_for", "screen"]
 
 LOOSE = 0.01
 """A log_error that may be this far, in nats, above ln B(t) is not kept."""
@@ -34,10 +31,8 @@ _BINS = (2048, 8192, 32768)
 """Bins a class: the later numbers for points that those before leave open."""
 _POINTS_A_BIN = 16
 """Training points for each bin of the first number tried, at most: more would leave most wide."""
-_NEAR = 2.0**-22
+NEAR = 2.0**-22
 """Nats above the minimum over t, at most, where the search ends; less for cheap flips."""
-_AHEAD = 2
-"""Blocks in flight for each thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +77,13 @@ def screen(
     """
     work = _Screen(model, labels, q, guarantees)
     blocks = (list(block) for _, block in groupby(indices, key=lambda i: i // work.step))
-    for block in _in_threads(work, blocks, threads):
+    for block in run_in_threads(work, blocks, threads):
         yield from block
+
+
+def bins_for(count: int) -> list[int]:
+    """Return the numbers of bins a class that are tried, for so many training points."""
+    return [bins for bins in _BINS if bins * _POINTS_A_BIN >= count] or list(_BINS[-1:])
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,8 @@ class _Screen:
         self._noise = NoiseLogs.of(q)
         self._tables = {name: Radii(LabelFlip(q), name, len(labels)) for name in guarantees}
         step = min(table.step for table in self._tables.values())
-        self._near = min(_NEAR, step / 4096)
-        enough = [bins for bins in _BINS if bins * _POINTS_A_BIN >= len(labels)]
-        self._bins = enough or list(_BINS[-1:])
+        self._near = min(NEAR, step / 4096)
+        self._bins = bins_for(len(labels))
         self.step = self._blocks.step
         self._own = threading.local()
 
@@ -153,47 +152,6 @@ class _Screen:
         gap = np.where(tau == 0, np.inf, bounds.gap)
         parts = (tau * summary.scale, bounds.lower, bounds.upper, gap)
         return _Found(*(part.tolist() for part in parts))
-
-
-_one_at_a_time = threading.Lock()
-_held: list[threadpool_limits] = []
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread: those of its own would wait for each other, and spin meanwhile.
-
-    The limit is the process's, so the first who asks sets it and the last who leaves lifts it.
-    """
-    with _one_at_a_time:
-        _held.append(_held[0] if _held else threadpool_limits(1, user_api="blas"))
-    try:
-        yield
-    finally:
-        with _one_at_a_time:
-            limit = _held.pop()
-            if not _held:
-                limit.restore_original_limits()
-
-
-def _in_threads(
-    work: _Screen, blocks: Iterable[list[int]], threads: int
-) -> Iterator[list[Screened]]:
-    """Yield work(block) for each block, in order, so many at a time."""
-    if threads == 1:
-        yield from map(work, blocks)
-        return
-    waiting: deque[Future[list[Screened]]] = deque()
-    with _one_blas_thread(), ThreadPoolExecutor(threads) as pool:
-        try:
-            for block in blocks:
-                waiting.append(pool.submit(work, block))
-                if len(waiting) >= _AHEAD * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _decide(

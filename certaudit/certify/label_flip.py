@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -17,46 +17,31 @@ import numpy as np
 from flint import arb
 from numpy.typing import ArrayLike
 
-from certaudit import findings
 from certaudit.certify.data import Floats, LabelledData, Labels
 from certaudit.certify.fast import Screened, screen
-from certaudit.certify.features import Features, prepare
+from certaudit.certify.features import Features
 from certaudit.certify.least_squares import LeastSquares, SolvedPoint
-from certaudit.certify.ridge import Ridge, choose_ridge
+from certaudit.certify.ridge import Ridge
+from certaudit.certify.run import Run, check_choices, collected, fitted, share_down, written_share
+from certaudit.certify.search import chernoff_t
 from certaudit.certify.workers import run_in_order
 from certaudit.errors import InputError, Undecided
-from certaudit.exact import Enclosure, Number, as_integer, json_down, json_up
+from certaudit.exact import Enclosure, Number, json_up
 from certaudit.noise import LabelFlip, check_label_noise
-from certaudit.rigorous.balls import from_ball, order, to_ball, working_precision
+from certaudit.rigorous.balls import from_ball, order, working_precision
 from certaudit.rigorous.radius import is_majority, kl_radius, tight_radius
 from certaudit.rigorous.tail import log_error_bound
 
-__all__ = [
-    "ENGINES",
-    "Certificate",
-    "LabelFlipRun",
-    "certify_label_flip",
-    "chernoff_t",
-]
-
-ENGINES = ("fast", "rigorous")
-REASONS = ("undecided", "loose", "failed")
-"""Why a point that floats were tried on went to balls; see certify.fast."""
+__all__ = ["Certificate", "LabelFlipRun", "certify_label_flip"]
 
 _HALF = Fraction(1, 2)
 _WIDTH = Fraction(1, 256)
 """An enclosure of ln B(t) wider than this is computed again from more precise alphas."""
-_LARGEST_T = 2.0**1000
 _RISING = (160, 640, 2560)
 """Accuracies, in bits, at which balls are asked before rationals: for ill-conditioned data."""
 _FAR = 1e290
 """Sums of alphas beyond this could overflow float64."""
 _FIRST_ACCURACY, _MAX_ACCURACY = 128, 1 << 16
-_SEARCH_GAP = 2.0**-30
-"""The search for t ends when ln B(t) is about this close to its minimum, in nats."""
-_ALMOST_ONE = 1 - Fraction(1, 1 << 54)
-_SURE, _MOST_SHARE = -38, json_down(_ALMOST_ONE)
-"""Below this log_error, e^-38 being less than 2^-54, p_lower is this, the most that is written."""
 _PARALLEL = 1 << 22
 """Entries of alpha from which processes are worth their start for the points left to balls."""
 
@@ -106,19 +91,10 @@ class Certificate:
         return found if self.tight_radius is None else {**found, "tight": self.tight_radius}
 
 
-@dataclass(frozen=True)
-class LabelFlipRun:
-    """A certified test set: the certificates and everything that they depend on."""
+class LabelFlipRun(Run[Certificate]):
+    """A certified test set of two labels."""
 
-    q: Fraction
-    data: LabelledData
-    features: Features
-    ridge: Ridge
-    certificates: tuple[Certificate, ...]
-    guarantees: tuple[str, ...] = ("kl",)
-    engine: str = "rigorous"
-    escalated: Mapping[str, int] = field(default_factory=dict)
-    """With the fast engine: how many points went to balls, by reason (see REASONS)."""
+    vote = "majority"
 
     def accuracy(self) -> dict[str, float]:
         """Return accuracies on the certified points, rounded down to six decimals.
@@ -127,57 +103,9 @@ class LabelFlipRun:
         "unsmoothed": the same classifier at q = 0; "constant_0", "constant_1": always that
         class, which reads no label and which no flip can change.
         """
-        points = self.certificates
-        hits = {
-            "clean": sum(c.prediction == c.label for c in points),
-            "decided": sum(c.decided and c.prediction == c.label for c in points),
-            "unsmoothed": sum(c.unsmoothed == c.label for c in points),
-            "constant_0": sum(c.label == 0 for c in points),
-            "constant_1": sum(c.label == 1 for c in points),
-        }
-        return {name: share_down(count, len(points)) for name, count in hits.items()}
-
-    def certified_counts(self, guarantee: str = "kl") -> list[int]:
-        """Return, for r = 0, 1, ... to the largest radius, how many points are certified at r.
-
-        A point counts at r when its prediction is right, proven to be the vote winner, and
-        proven not to change under r label flips.
-        """
-        right = (c for c in self.certificates if c.decided and c.prediction == c.label)
-        radii = [c.radii()[guarantee] for c in right]
-        histogram = np.bincount(radii, minlength=1) if radii else np.zeros(1, dtype=np.int64)
-        return [int(count) for count in np.cumsum(histogram[::-1])[::-1]]
-
-    def findings(self) -> list[findings.Finding]:
-        """Return what a reader should know before trusting the numbers."""
-        found = []
-        if self.ridge.reads_labels:
-            found.append(
-                findings.Finding(
-                    findings.RIDGE_READS_LABELS,
-                    "certificates hold at this fixed ridge, not for the rule that chose it",
-                )
-            )
-        present = np.unique(self.data.y_train)
-        if len(present) == 1:
-            found.append(
-                findings.Finding(findings.ONE_CLASS, f"every training label is {present[0]}")
-            )
-        hits = sum(c.prediction == c.label for c in self.certificates)
-        ones = sum(c.label == 1 for c in self.certificates)
+        constant = {f"constant_{c}": count for c, count in enumerate(self.of_class())}
         total = len(self.certificates)
-        constant = max(ones, total - ones)
-        if hits <= constant:
-            found.append(
-                findings.Finding(
-                    findings.NO_BETTER_THAN_CONSTANT,
-                    f"{hits} of {total} right, a constant class gets {constant}"
-                    + ("; all points tested have the same label" if constant == total else ""),
-                )
-            )
-        if not any(c.decided for c in self.certificates):
-            found.append(findings.Finding(findings.NOTHING_DECIDED, "every radius is 0"))
-        return found
+        return {name: share_down(n, total) for name, n in {**self.hits(), **constant}.items()}
 
 
 def certify_label_flip(
@@ -251,21 +179,14 @@ def certify_data(
 
     Proof: `proofs/certificate.md`.
     """
-    guarantees = _check_choices(guarantee, engine, limit, jobs)
+    guarantees = check_choices(guarantee, engine, limit, jobs)
     rate, features, chosen, model = fit(data, q=q, ridge=ridge, scale=scale, intercept=intercept)
     total = len(data.x_test) if limit is None else min(limit, len(data.x_test))
-    certificates: dict[int, Certificate] = {}
-    escalated = dict.fromkeys(REASONS, 0) if engine == "fast" else {}
-    for certificate, reason in certify_model(
+    found = certify_model(
         model, data, rate, range(total), guarantees=guarantees, engine=engine, jobs=jobs
-    ):
-        certificates[certificate.index] = certificate
-        if reason is not None:
-            escalated[reason] += 1
-        if progress is not None:
-            progress(len(certificates), total)
-    proven = tuple(certificates[index] for index in range(total))
-    return LabelFlipRun(rate, data, features, chosen, proven, guarantees, engine, escalated)
+    )
+    certificates, escalated = collected(found, total, engine, progress)
+    return LabelFlipRun(rate, data, features, chosen, certificates, guarantees, engine, escalated)
 
 
 def certify_model(
@@ -301,19 +222,6 @@ def certify_model(
     jobs = min(jobs, max(len(left), 1))
     for _, _, certificate in certify_points(model, data, q, left, guarantees=guarantees, jobs=jobs):
         yield certificate, reasons.get(certificate.index)
-
-
-def _check_choices(guarantee: str, engine: str, limit: int | None, jobs: int) -> tuple[str, ...]:
-    """Return the guarantees asked for; raise InputError for a choice that there is not."""
-    if limit is not None and as_integer(limit, "limit") < 1:
-        raise InputError("limit: must be at least 1")
-    if as_integer(jobs, "jobs") < 1:
-        raise InputError("jobs: must be at least 1")
-    if guarantee not in ("kl", "tight", "all"):
-        raise InputError(f'guarantee: {guarantee!r} is none of "kl", "tight", "all"')
-    if engine not in ENGINES:
-        raise InputError(f"engine: {engine!r} is none of {', '.join(ENGINES)}")
-    return ("kl",) if guarantee == "kl" else ("kl", "tight")
 
 
 def certify_points(
@@ -377,12 +285,10 @@ def fit(
     if data.classes != 2:
         raise InputError(
             f"labels: 0 and 1 are certified, the largest here is {data.classes - 1}; "
-            "--positive LABEL makes one label 1 and the others 0"
+            "certify_multiclass takes all, --positive LABEL makes one label 1 and the others 0"
         )
-    features = prepare(data.x_train, data.x_test, scale=scale, intercept=intercept)
-    chosen = choose_ridge(ridge, features, data.y_train, rate)
-    model = LeastSquares(
-        features.train, features.test, data.y_train, chosen.value, intercept=intercept
+    features, chosen, model = fitted(
+        data, q=rate, ridge=ridge, scale=scale, intercept=intercept, targets=[1]
     )
     return rate, features, chosen, model
 
@@ -478,94 +384,6 @@ class Bound:
 
     t: float
     log_error: Enclosure
-
-
-def chernoff_t(
-    alpha: Floats, labels: Labels, q: Fraction, direction: int, *, gap: float | None = None
-) -> float:
-    """Return a t near the minimum of ln B(t), (6), on the side that `direction` (+1, -1) names.
-
-    A float search: no bound depends on it, any t is sound. Written in the gap c between 1/2 and
-    the extreme score and the weights |alpha_i|, every exponential is of a negative number, so
-    nothing overflows, and each term keeps its digits for any q: with a_i the probability that
-    noisy label i takes the value worst for the predicted class,
-
-        ln B(t) = c |t| + sum_i ln(a_i + (1 - a_i) exp(-|t| |alpha_i|)).
-
-    Convex in |t|: Newton's method inside a bracket. Where the infimum lies at infinity (a score
-    that ties with 1/2), |t| stops where every exponential has vanished. `gap` is c, where the
-    caller knows it better than a sum of floats does: near a tie all depends on it.
-
-    Proof: `proofs/chernoff.md`.
-    """
-    if not alpha.any():
-        return 0.0
-    # In units of the largest weight, rounded to a power of two, nothing overflows when squared,
-    # and the division is exact.
-    unit = 2.0 ** (math.frexp(float(np.abs(alpha).max()))[1] - 1)
-    alpha = alpha / unit
-    used = alpha != 0
-    alpha, ones = alpha[used], labels[used] == 1
-    weights = np.abs(alpha)
-    worst_is_one = alpha < 0 if direction > 0 else alpha > 0
-    if gap is None:
-        gap = -direction * math.fsum([*alpha[worst_is_one].tolist(), -0.5 / unit])
-    else:
-        gap /= unit
-    # ln(a/(1-a)): the worst value takes a flip (a = q) where it is not the label.
-    with working_precision(64):
-        logit = float((to_ball(1 - q) / to_ball(q)).log())
-    logits = np.where(worst_is_one == ones, logit, -logit)
-
-    def slope(size: float) -> tuple[float, float]:
-        """Return the first and second derivative of ln B at |t| = size / unit."""
-        with np.errstate(over="ignore", under="ignore"):
-            share = 1.0 / (1.0 + np.exp(size * weights + logits))
-            terms = weights * share
-            # Sums, not dot products: BLAS would wake its threads, and other processes wait.
-            return gap - float(terms.sum()), float((weights * terms * (1.0 - share)).sum())
-
-    if slope(0.0)[0] >= 0:
-        return 0.0
-    ceiling = min((800.0 + logit) / float(weights.min()), 1e300)
-    return _short(direction * (_minimum(slope, ceiling) / unit))
-
-
-def _minimum(slope: Callable[[float], tuple[float, float]], ceiling: float) -> float:
-    """Return where a convex function on [0, ceiling] is near its minimum, given its derivatives."""
-    low, high, size = 0.0, math.inf, 0.0
-    for round_number in range(400):
-        first, second = slope(size)
-        if first < 0:
-            low = size
-        else:
-            high = size
-        # Convexity: the gap to the minimum is at most |slope| times the distance to it.
-        if math.isfinite(high) and abs(first) * (high - low) <= _SEARCH_GAP:
-            break
-        # |(ln B)'''| <= 2 (ln B)'', the weights being below 2: where Newton's step is short, the
-        # gap is about half the squared decrement.
-        if abs(first) <= second / 4 and first * first <= second * _SEARCH_GAP:
-            break
-        step = size - first / second if second > 0 else math.inf
-        if not low < step < high or round_number % 8 == 7:
-            # Bisect the exponent: a step may have gone many powers of ten too far, and where
-            # the curvature underflows Newton's steps are too short to arrive.
-            step = math.sqrt(max(low, high / 2.0**64)) * math.sqrt(high)
-            step = step if math.isfinite(high) else max(4 * low, 1.0)
-        size = min(step, ceiling)
-        if not low < size < high:
-            break  # the ceiling, or neighbouring floats: nothing between them
-    return size
-
-
-def _short(t: float) -> float:
-    """Return t, finite and rounded to 32 bits: the same on machines that round otherwise.
-
-    ln B is flat at its minimum: a relative change of 2^-32 costs about t^2 (ln B)'' 2^-65.
-    """
-    mantissa, exponent = math.frexp(max(-_LARGEST_T, min(t, _LARGEST_T)))
-    return math.ldexp(round(mantissa * 2.0**32), exponent - 32)
 
 
 class _Bounder:
@@ -675,26 +493,8 @@ def _certificate(
         constant=False,
         t=t,
         log_error=log_error,
-        p_lower=lower_share(Fraction(log_error)) if log_error >= _SURE else _MOST_SHARE,
+        p_lower=written_share(log_error),
         kl_radius=radii.get("kl", 0),
         tight_radius=radii.get("tight", 0) if tight else None,
         **shared,
     )
-
-
-def lower_share(log_error: Fraction) -> float:
-    """Return a float64 <= 1 - exp(log_error), log_error <= 0, decimal spelling included.
-
-    Proof: `proofs/chernoff.md`.
-    """
-    with working_precision(128):
-        lower = from_ball(-to_ball(log_error).expm1()).lower
-    return max(0.0, json_down(min(lower, _ALMOST_ONE)))
-
-
-def share_down(hits: int, total: int) -> float:
-    """Return hits/total rounded down to six decimals.
-
-    Proof: `proofs/certificate.md`.
-    """
-    return (hits * 10**6 // total) / 10**6

@@ -214,7 +214,7 @@ class LeastSquares:
     def float_solver(self, combinations: Sequence[Sequence[Fraction]] | None) -> FloatSolver:
         """Return A^-1 in float64, and what bounds the error of its products with test rows.
 
-        `combinations` are the sums of class scores wanted, weights for each class; None: each score.
+        `combinations` are the sums of class scores wanted, by weights of the classes; None: each.
 
         Raises Undecided as score_balls does.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -41,12 +42,19 @@ class Ridge:
         return {"rule": self.rule, "value": text}
 
 
-def choose_ridge(rule: Number, features: Features, labels: Labels, q: Fraction) -> Ridge:
+def choose_ridge(
+    rule: Number,
+    features: Features,
+    labels: Labels,
+    q: Fraction,
+    targets: Sequence[int] = (1,),
+) -> Ridge:
     """Return the ridge for a rule: "auto", "paper", or an exact number >= 0.
 
     Both rules are (1 + q) s^2 k/(2n) cond(X'X) (section 4.1 of Rosenfeld et al.), with
     s^2 = 1/4 for "auto", the largest variance of a 0/1 label, and the residual variance of
-    ordinary least squares for "paper": that one reads labels. k and X are the feature columns
+    ordinary least squares for "paper" (the mean over the classes in `targets`, whose indicators
+    are regressed on): that one reads labels. k and X are the feature columns
     without the intercept; the condition number leaves out eigenvalues below 2^-40 of the largest.
     Rounded to 24 bits, so that runs on different machines rarely differ.
 
@@ -63,7 +71,7 @@ def choose_ridge(rule: Number, features: Features, labels: Labels, q: Fraction) 
     n, k = len(features.train), features.columns
     if k == 0:
         return Ridge(rule, Fraction(0))
-    variance = 0.25 if rule == "auto" else _residual_variance(features.train, labels)
+    variance = 0.25 if rule == "auto" else _residual_variance(features.train, labels, targets)
     condition = _condition(features.train[:, :k])
     value = (1 + float(q)) * variance * k / (2 * n) * condition
     if not math.isfinite(value):
@@ -86,12 +94,12 @@ def _condition(rows: Floats) -> float:
     return largest / float(values[values > _RANK_CUTOFF * largest][0])
 
 
-def _residual_variance(rows: Floats, labels: Labels) -> float:
-    targets = labels.astype(np.float64)
-    solution, _, rank, _ = np.linalg.lstsq(rows, targets, rcond=None)
+def _residual_variance(rows: Floats, labels: Labels, targets: Sequence[int]) -> float:
+    indicators = (labels[:, None] == np.asarray(targets)).astype(np.float64)
+    solution, _, rank, _ = np.linalg.lstsq(rows, indicators, rcond=None)
     freedom = len(rows) - int(rank)
     if freedom == 0:
         raise InputError(
             "ridge: the paper's rule needs more training points than independent columns"
         )
-    return float(np.sum((targets - rows @ solution) ** 2)) / freedom
+    return float(np.sum((indicators - rows @ solution) ** 2)) / (freedom * len(targets))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import platform
+from typing import TypeAlias
 
 import flint
 import numpy as np
 
 from certaudit import __version__
-from certaudit.certify.label_flip import LabelFlipRun, share_down
+from certaudit.certify.label_flip import LabelFlipRun
+from certaudit.certify.multiclass import MulticlassRun
+from certaudit.certify.run import share_down
 from certaudit.exact import format_rational
 
-__all__ = ["assumptions", "run_summary", "versions"]
+__all__ = ["AnyRun", "assumptions", "run_summary", "versions"]
+
+AnyRun: TypeAlias = LabelFlipRun | MulticlassRun
 
 
 def run_summary(
-    run: LabelFlipRun, *, source: str, split: str, label_column: str | None = None
+    run: AnyRun, *, source: str, split: str, label_column: str | None = None
 ) -> dict[str, object]:
     """Return run.json as plain JSON values.
 
@@ -24,12 +29,17 @@ def run_summary(
     """
     total = len(run.certificates)
     counts = {name: run.certified_counts(name) for name in run.guarantees}
-    summary = {
+    many = isinstance(run, MulticlassRun)
+    summary: dict[str, object] = {
         "certaudit": __version__,
         "format": 1,
-        "noise_model": {"name": "label-flip", "q": format_rational(run.q), "classes": 2},
-        "classifier": "least squares",
-        "vote": "majority",
+        "noise_model": {
+            "name": "label-flip",
+            "q": format_rational(run.q),
+            "classes": run.classes,
+        },
+        "classifier": "one-hot least squares" if many else "least squares",
+        "vote": run.vote,
         "guarantee": list(run.guarantees),
         "engine": run.engine,
         "ridge": run.ridge.as_json(),
@@ -46,6 +56,7 @@ def run_summary(
         "data": {name: digest.as_json() for name, digest in run.data.digests.items()},
         "versions": versions(),
         "accuracy": run.accuracy(),
+        **({"vacuous": run.vacuous()} if isinstance(run, MulticlassRun) else {}),
         "certified_accuracy": {
             name: {
                 "correct": correct,
@@ -61,7 +72,7 @@ def run_summary(
     return summary
 
 
-def assumptions(run: LabelFlipRun, split: str) -> list[dict[str, str]]:
+def assumptions(run: AnyRun, split: str) -> list[dict[str, str]]:
     """Return what the certificates take as fixed, and whether it is known to read no label.
 
     `label_free` is "checked" (certaudit computes it without labels), "declared" (a value given
@@ -76,7 +87,7 @@ def assumptions(run: LabelFlipRun, split: str) -> list[dict[str, str]]:
         ("scaling", run.features.scale.rule, "checked"),
         ("ridge", run.ridge.rule, ridge),
         ("q", format_rational(run.q), "declared"),
-        ("classes", "2", "declared" if run.data.positive is not None else "checked"),
+        ("classes", str(run.classes), _classes_state(run)),
         ("split", split, "checked" if own_split else "unknown"),
         (
             "order",
@@ -85,6 +96,17 @@ def assumptions(run: LabelFlipRun, split: str) -> list[dict[str, str]]:
         ),
     ]
     return [{"what": what, "value": value, "label_free": state} for what, value, state in rows]
+
+
+def _classes_state(run: AnyRun) -> str:
+    """Return whether the number of classes is known to read no label.
+
+    Two are the least there can be. More, where nobody declared them, are the largest label: a flip
+    to a class beyond it is not covered.
+    """
+    if run.data.positive is not None or run.data.declared:
+        return "declared"
+    return "checked" if run.classes == 2 else "unknown"
 
 
 def versions() -> dict[str, str]:

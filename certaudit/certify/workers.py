@@ -1,4 +1,4 @@
-"""Spread independent test points over processes, results in order, memory bounded."""
+"""Spread independent test points over processes or threads, in order, memory bounded."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from certaudit.errors import CertauditError
 
-__all__ = ["run_in_order"]
+__all__ = ["run_in_order", "run_in_threads"]
 
 X = TypeVar("X")
 Y = TypeVar("Y")
@@ -24,6 +26,9 @@ Z = TypeVar("Z")
 
 _AHEAD = 16
 """Points in flight for each process: enough to keep it busy, few enough to bound memory."""
+
+_BLOCKS_AHEAD = 2
+"""Blocks in flight for each thread."""
 
 _task: Callable[[Any, Any], Any]
 
@@ -101,3 +106,42 @@ def _end_with_parent() -> None:
 
 def _call(x: object, y: object) -> object:
     return _task(x, y)
+
+
+_one_at_a_time = threading.Lock()
+_held: list[threadpool_limits] = []
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread: those of its own would wait for each other, and spin meanwhile.
+
+    The limit is the process's, so the first who asks sets it and the last who leaves lifts it.
+    """
+    with _one_at_a_time:
+        _held.append(_held[0] if _held else threadpool_limits(1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with _one_at_a_time:
+            limit = _held.pop()
+            if not _held:
+                limit.restore_original_limits()
+
+
+def run_in_threads(work: Callable[[X], Y], blocks: Iterable[X], threads: int) -> Iterator[Y]:
+    """Yield work(block) for each block, in order, in so many threads."""
+    if threads == 1:
+        yield from map(work, blocks)
+        return
+    waiting: deque[Future[Y]] = deque()
+    with _one_blas_thread(), ThreadPoolExecutor(threads) as pool:
+        try:
+            for block in blocks:
+                waiting.append(pool.submit(work, block))
+                if len(waiting) >= _BLOCKS_AHEAD * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

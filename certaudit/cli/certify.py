@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +11,7 @@ from certaudit.cli.options import available_cores, classifier_options, data_opti
 from certaudit.cli.output import progress, run_report, say, show
 
 if TYPE_CHECKING:
-    from certaudit.certify.label_flip import LabelFlipRun
+    from certaudit.certify.summary import AnyRun
 
 __all__ = ["certify", "certify_to_folder"]
 
@@ -29,6 +29,18 @@ _SMALL = 2_000_000
     help="The run folder to write.",
 )
 @classifier_options
+@click.option(
+    "--classes",
+    type=click.IntRange(min=2),
+    metavar="K",
+    help="How many classes there are (default: one more than the largest label).",
+)
+@click.option(
+    "--vote",
+    type=click.Choice(["plurality", "pairwise"]),
+    help="Of one-hot least squares: the class that most labellings predict (default, for three "
+    "classes or more), or the one that beats every other, two at a time.",
+)
 @click.option(
     "--guarantee",
     type=click.Choice(["kl", "tight", "all"]),
@@ -65,6 +77,8 @@ def certify(
     ridge: str,
     scale: str,
     no_intercept: bool,
+    classes: int | None,
+    vote: str | None,
     guarantee: str,
     limit: int | None,
     engine: str,
@@ -76,6 +90,8 @@ def certify(
     .npy files (memory-mapped: for a million points), or a CSV file with a
     --label-column. Writes the folder RUN: run.json (every choice, digest and accuracy)
     and certificates.jsonl (one certificate a line).
+
+    Two labels: the classifier of Algorithm 1. Labels 0 to K - 1: that of Appendix B.
 
     Exits 0 once everything is written.
     """
@@ -89,6 +105,8 @@ def certify(
         ridge=ridge,
         scale=scale,
         intercept=not no_intercept,
+        classes=classes,
+        vote=vote,
         guarantee=guarantee,
         limit=limit,
         engine=engine,
@@ -115,37 +133,51 @@ def certify_to_folder(
     ridge: str = "auto",
     scale: str = "standard",
     intercept: bool = True,
+    classes: int | None = None,
+    vote: str | None = None,
     guarantee: str = "kl",
     limit: int | None = None,
     engine: str = "fast",
     jobs: int | None = None,
-) -> LabelFlipRun:
-    """Certify a data set and write its run folder; raise InputError before any work is lost."""
+) -> AnyRun:
+    """Certify a data set and write its run folder; raise InputError before any work is lost.
+
+    Three classes or more, or a vote, ask for the classifier of Appendix B.
+    """
     from certaudit.certify.label_flip import certify_data
+    from certaudit.certify.multiclass import VOTES, certify_classes
     from certaudit.certify.summary import run_summary
     from certaudit.errors import InputError
+    from certaudit.exact import as_rational
     from certaudit.io.files import check_run_folder, write_run
     from certaudit.noise import check_label_noise
 
-    check_label_noise(q)
+    if classes is None:
+        as_rational(q, "q")  # how large it may be, the data say
+    else:
+        check_label_noise(q, classes)
     check_run_folder(output)
-    checked, split = load(data, label_column, positive, test_file)
+    checked, split = load(data, label_column, positive, test_file, classes)
     if jobs is None:
         points = min(limit or len(checked.y_test), len(checked.y_test))
         jobs = 1 if points * len(checked.y_train) < _SMALL else available_cores()
     with progress("certifying") as report:
-        run = certify_data(
-            checked,
-            q=q,
-            ridge=ridge,
-            scale=scale,
-            intercept=intercept,
-            guarantee=guarantee,
-            limit=limit,
-            engine=engine,
-            jobs=jobs,
-            progress=report,
-        )
+        shared: dict[str, Any] = {
+            "q": q,
+            "ridge": ridge,
+            "scale": scale,
+            "intercept": intercept,
+            "guarantee": guarantee,
+            "limit": limit,
+            "engine": engine,
+            "jobs": jobs,
+            "progress": report,
+        }
+        run: AnyRun
+        if vote is None and checked.classes == 2:
+            run = certify_data(checked, **shared)
+        else:
+            run = certify_classes(checked, vote=vote or VOTES[0], **shared)
     try:
         checked.check_unchanged()
     except InputError as error:

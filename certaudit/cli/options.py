@@ -56,7 +56,7 @@ def classifier_options(function: F) -> F:
             "--q",
             required=True,
             metavar="Q",
-            help="Probability that a label is flipped, in (0, 1/2): 0.1, 1/3, 1e-12.",
+            help="Probability that a label is flipped, in (0, 1/2) for two labels: 0.1, 1/3.",
         ),
     ):
         function = decorate(function)
@@ -64,7 +64,11 @@ def classifier_options(function: F) -> F:
 
 
 def load(
-    data: Path, label_column: str | None, positive: str | None, test_file: Path | None
+    data: Path,
+    label_column: str | None,
+    positive: str | None,
+    test_file: Path | None,
+    classes: int | None = None,
 ) -> tuple[LabelledData, str]:
     """Read and check a data set; return it and how its rows were split.
 
@@ -76,7 +80,8 @@ def load(
 
     raw = read_data_set(data, label_column=label_column, test=test_file)
     try:
-        checked = LabelledData.check(*(raw.arrays[key] for key in KEYS), positive=positive)
+        arrays = (raw.arrays[key] for key in KEYS)
+        checked = LabelledData.check(*arrays, positive=positive, classes=classes)
     except InputError as error:
         raise InputError(f"{data}: {error}") from None
     return checked, raw.split

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-    from certaudit.certify.label_flip import LabelFlipRun
+    from certaudit.certify.summary import AnyRun
 
 __all__ = [
     "discard",
@@ -37,6 +37,10 @@ __all__ = [
 ]
 
 _WIDTH = 80
+_VOTES = {
+    "plurality": "the class that most labellings predict",
+    "pairwise": "the class that beats each other class",
+}
 _SPELLED = {"kl": "KL", "tight": "tight"}
 
 
@@ -174,10 +178,12 @@ def _rational(value: Fraction) -> str:
     return text if len(text) <= 24 else f"about {_approximate(value)}"
 
 
-def run_report(run: LabelFlipRun, source: str) -> list[RenderableType]:
+def run_report(run: AnyRun, source: str) -> list[RenderableType]:
     """Return what `certify` prints: the setting, accuracies, certified accuracy, findings."""
+    from certaudit.certify.multiclass import MulticlassRun
+
     points, total = run.certificates, len(run.certificates)
-    n = len(run.data.y_train)
+    n, many = len(run.data.y_train), isinstance(run, MulticlassRun)
     setting = table("setting", "")
     setting.add_row("data", shorten(source, 60))
     dropped = len(run.features.scale.dropped)
@@ -185,25 +191,36 @@ def run_report(run: LabelFlipRun, source: str) -> list[RenderableType]:
     columns += f" ({dropped} constant ones dropped)" if dropped else ""
     setting.add_row("training set", f"{n} points, {columns}")
     setting.add_row("test points certified", f"{total} of {len(run.data.y_test)}")
-    setting.add_row("label noise", f"q = {_rational(run.q)}")
+    classes = f", {run.classes} classes" if many else ""
+    setting.add_row("label noise", f"q = {_rational(run.q)}{classes}")
     intercept = "free intercept" if run.features.intercept else "no intercept"
-    setting.add_row(
-        "classifier",
-        f"least squares, ridge {_approximate(run.ridge.value)} ({run.ridge.rule}), {intercept}",
-    )
+    if many:
+        intercept = "intercept" if run.features.intercept else "no intercept"
+    ridge = f"ridge {_approximate(run.ridge.value)} ({run.ridge.rule}), {intercept}"
+    setting.add_row("classifier", f"{'one-hot ' * many}least squares, {ridge}")
+    if many:
+        setting.add_row("vote", f"{run.vote}: {_VOTES[run.vote]}")
 
     setting.add_row("engine", _engine(run))
 
     right = [c for c in points if c.prediction == c.label]
+    hits, constant = run.hits(), run.of_class()
     accuracy = table("accuracy", ">points", ">share")
-    for name, hits in (
-        ("smoothed classifier", len(right)),
-        ("  right and proven to be the vote", sum(c.decided for c in right)),
-        ("without noise (q = 0)", sum(c.unsmoothed == c.label for c in points)),
-        ("always class 0", sum(c.label == 0 for c in points)),
-        ("always class 1", sum(c.label == 1 for c in points)),
+    baselines = [(f"always class {c}", number) for c, number in enumerate(constant)]
+    if many and len(constant) > 3:
+        baselines = [
+            (f"always class {constant.index(number)} ({which} right)", number)
+            for which, number in (("most", max(constant)), ("fewest", min(constant)))
+        ]
+    open_votes = run.vacuous() if isinstance(run, MulticlassRun) else {}
+    for name, points_so in (
+        ("smoothed classifier", hits["clean"]),
+        ("  right and proven to be the vote", hits["decided"]),
+        ("without noise (q = 0)", hits["unsmoothed"]),
+        *baselines,
+        *((f"no majority proven, {vote}", number) for vote, number in open_votes.items()),
     ):
-        accuracy.add_row(name, str(hits), percent(hits, total))
+        accuracy.add_row(name, str(points_so), percent(points_so, total))
 
     counts = {name: run.certified_counts(name) for name in run.guarantees}
     headings = [">points certified"]
@@ -226,7 +243,7 @@ def run_report(run: LabelFlipRun, source: str) -> list[RenderableType]:
     return lines
 
 
-def _engine(run: LabelFlipRun) -> str:
+def _engine(run: AnyRun) -> str:
     """Return which engine decided, and how many points it left to balls, and why."""
     if run.engine == "rigorous":
         return "rigorous: balls for every point"

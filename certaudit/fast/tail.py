@@ -7,8 +7,10 @@ polynomial in t and a few numbers that were summed once. Any t and q then cost o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,16 @@ from certaudit.exact import round_up
 from certaudit.fast.elementary import exp_minus, log1p_unit
 from certaudit.rigorous.balls import to_ball, upper_bound, working_precision
 
-__all__ = ["Bounds", "NoiseLogs", "Summary", "bracket", "minimise", "summarise"]
+__all__ = [
+    "Bounds",
+    "NoiseLogs",
+    "Summary",
+    "bracket",
+    "minimise",
+    "refined",
+    "rough_minimum",
+    "summarise",
+]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -29,6 +40,8 @@ _ORDER = 5
 _HALF = GROUP // 2
 _ROWS = 16
 """Test points that are sorted at once: few for the cache, many for threads that take turns."""
+_MOST_CELLS = 1 << 19
+"""Cells of all these points together, for memory: hundreds of classes have many."""
 _CHUNK_BITS = 14
 """2^14 training points are sorted at once, few for the cache, or as many as there are bins."""
 _MOST = 1 << 26
@@ -90,6 +103,11 @@ class Summary:
     rounding: float
     used: NDArray[np.bool_]
 
+    @cached_property
+    def total(self) -> Floats:
+        """The moments of all classes together: B x G x 6."""
+        return np.asarray(self.moments.sum(axis=1))
+
     def middles(self) -> Floats:
         """Return the positions of the middles of the groups, in bins from zero: B x 1 x G."""
         groups = np.arange(self.moments.shape[2]) * GROUP + float(_HALF)
@@ -124,13 +142,13 @@ def summarise(alpha: Floats, labels: Integers, classes: int, bins: int) -> Summa
     moments = np.empty((points, cells // GROUP, _ORDER + 1))
     scale, first = np.ones(points), np.zeros(points)
     used = np.zeros(points, dtype=np.bool_)
-    height = min(points, _ROWS)
+    height = min(points, _ROWS, max(1, _MOST_CELLS // cells))
     # Used again and again: new arrays of this size cost more than what is done with them.
     place = np.empty(height * min(n, chunk))
     cell = np.empty(len(place), dtype=np.int64)
     all_counts, all_sums, all_parts = (np.empty((height, cells)) for _ in range(3))
-    for top in range(0, points, _ROWS):
-        rows = slice(top, min(top + _ROWS, points))
+    for top in range(0, points, height):
+        rows = slice(top, min(top + height, points))
         block = alpha[rows]
         scale[rows], first[rows], used[rows] = _grid(block, bins)
         used[rows] &= n < _MOST
@@ -291,8 +309,24 @@ def minimise(
 
     Proof: `proofs/binned-tail.md`.
     """
-    tau = _short(direction * _rough(summary, direction, noise))
-    bounds = bracket(summary, tau, noise, alpha_error)
+
+    def bounded(tau: Floats) -> Bounds:
+        return bracket(summary, tau, noise, alpha_error)
+
+    return refined(direction * _rough(summary, direction, noise), bounded, tolerance)
+
+
+def refined(
+    rough: Floats, bounded: Callable[[Floats], Bounds], tolerance: float
+) -> tuple[Floats, Bounds]:
+    """Return tau of 28 bits nearer the minimum than `rough`, by its bounds, and these.
+
+    Ends when ln B is thought to be within `tolerance` of its minimum, or after a few steps.
+
+    Proof: `proofs/binned-tail.md`.
+    """
+    tau = _short(rough)
+    bounds = bounded(tau)
     for _ in range(_REFINEMENTS):
         far = ~(bounds.gap <= tolerance)
         if not far.any():
@@ -301,7 +335,7 @@ def minimise(
         with np.errstate(all="ignore"):
             factor = np.clip(1.0 - bounds.slope / (bounds.curvature * tau), 0.5, 2.0)
         tau = np.where(far & np.isfinite(factor), _short(tau * factor), tau)
-        bounds = bracket(summary, tau, noise, alpha_error)
+        bounds = bounded(tau)
     return tau, bounds
 
 
@@ -316,16 +350,30 @@ def _rough(summary: Summary, direction: Floats, noise: NoiseLogs) -> Floats:
     half = direction * summary.scale / 2
     # A start: seen on real data, within a factor of 2 or so.
     size = 2 * noise.logit / np.maximum(np.abs(middle).max(axis=(1, 2)), 1.0)
-    low, high = np.zeros_like(size), np.full_like(size, np.inf)
     at_zero = half - np.einsum("bcg,c->b", weighted, 1.0 / (1.0 + np.exp(-logits[:, 0])))
-    moving = np.ones(len(size), dtype=np.bool_)
-    for _ in range(_MOST_STEPS):
+
+    def slopes(size: Floats) -> tuple[Floats, Floats]:
         with np.errstate(over="ignore"):
             share = np.exp(size[:, None, None] * middle - logits)
         share += 1.0
         np.reciprocal(share, out=share)
         slope = half - np.einsum("bcg,bcg->b", weighted, share)
-        curvature = np.einsum("bcg,bcg,bcg->b", squared, share, 1.0 - share)
+        return slope, np.einsum("bcg,bcg,bcg->b", squared, share, 1.0 - share)
+
+    return np.where(at_zero < 0, rough_minimum(size, slopes), 0.0)
+
+
+def rough_minimum(size: Floats, slopes: Callable[[Floats], tuple[Floats, Floats]]) -> Floats:
+    """Return roughly where convex functions of a number > 0 are least, from their derivatives.
+
+    `size` is where the search starts; it proves nothing.
+
+    Proof: `proofs/binned-tail.md`.
+    """
+    low, high = np.zeros_like(size), np.full_like(size, np.inf)
+    moving = np.ones(len(size), dtype=np.bool_)
+    for _ in range(_MOST_STEPS):
+        slope, curvature = slopes(size)
         low = np.where(slope < 0, size, low)
         high = np.where(slope >= 0, size, high)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -338,7 +386,7 @@ def _rough(summary: Summary, direction: Floats, noise: NoiseLogs) -> Floats:
         moving &= ~(np.abs(size - before) <= _CLOSE * before)
         if not moving.any():
             break
-    return np.where(at_zero < 0, size, 0.0)
+    return size
 
 
 def _short(tau: Floats) -> Floats:

@@ -22,6 +22,7 @@ from certaudit.certify.label_flip import Certificate, certify_points, fit
 from certaudit.exact import Enclosure
 from certaudit.reference.vote import noisy_score_vote, soft_vote
 from certaudit.rigorous import radius as rigorous_radius
+from certaudit.rigorous.balls import to_ball
 
 BOTH = ("kl", "tight")
 
@@ -39,8 +40,8 @@ def contradictions(certificate: Certificate, table: list[Fraction], labels) -> l
         wrong.append("p_lower above p")
     if certificate.log_error is not None and p < 1:
         with ctx.workprec(100):
-            error = label_flip.to_ball(1 - p).log()
-            if not error <= label_flip.to_ball(Fraction(certificate.log_error)):
+            error = to_ball(1 - p).log()
+            if not error <= to_ball(Fraction(certificate.log_error)):
                 wrong.append("log_error below ln(1 - p)")
     reach = max(certificate.radii().values()) if certificate.decided else -1
     for other, there in enumerate(table):

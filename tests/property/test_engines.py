@@ -12,11 +12,12 @@ import pytest
 from support import HALF, distance, index_of, random_rational_rows, vote_table
 from threadpoolctl import threadpool_info
 
-from certaudit.certify import fast, label_flip
+from certaudit.certify import fast, label_flip, workers
 from certaudit.certify.blocks import AlphaBlock
 from certaudit.certify.data import LabelledData
 from certaudit.certify.fast import screen
-from certaudit.certify.label_flip import REASONS, certify_data, certify_label_flip, fit
+from certaudit.certify.label_flip import certify_data, certify_label_flip, fit
+from certaudit.certify.run import REASONS
 from certaudit.errors import InputError
 from certaudit.fast.radius import Radii
 from certaudit.noise import LabelFlip
@@ -379,7 +380,7 @@ def test_a_search_that_did_not_arrive_is_handed_on(monkeypatch):
     data = checked(np.eye(3), [1, 1, 0], [[0.4, 0.3, 0.3]])
     options = {**PLAIN, "ridge": "0", "q": "0.1"}
     assert reasons(data, **options) == [None]
-    monkeypatch.setattr(fast, "_NEAR", -1.0)
+    monkeypatch.setattr(fast, "NEAR", -1.0)
     assert reasons(data, **options) == ["undecided"]
 
 
@@ -437,7 +438,7 @@ def test_the_radius_is_that_of_the_number_written(q):
     """Bounds at a level, a float below it, and so on, whatever is added for the search."""
     noise = LabelFlip(Fraction(q))
     table = Radii(noise, "kl", 50)
-    near, seen = min(fast._NEAR, table.step / 4096), 0
+    near, seen = min(fast.NEAR, table.step / 4096), 0
     sign = np.ones(1, dtype=np.int8)
     above = np.ones((1, 2))
     block = AlphaBlock([0], np.zeros((1, 1)), np.zeros(1), above, 0 * above, sign)
@@ -615,7 +616,7 @@ def test_blas_gets_its_threads_back():
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
     before = threads()
-    first, second = fast._one_blas_thread(), fast._one_blas_thread()
+    first, second = workers._one_blas_thread(), workers._one_blas_thread()
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)

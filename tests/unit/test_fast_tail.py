@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from certaudit.certify.label_flip import chernoff_t
+from certaudit.certify.search import chernoff_t
 from certaudit.exact import Enclosure, round_up
 from certaudit.fast import tail
 from certaudit.rigorous.balls import from_ball, to_ball, working_precision

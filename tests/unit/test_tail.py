@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import rational
 
-from certaudit.certify.label_flip import chernoff_t, lower_share
+from certaudit.certify.run import lower_share
+from certaudit.certify.search import chernoff_t
 from certaudit.errors import InputError
 from certaudit.reference import tail as reference
 from certaudit.reference.radius import number

@@ -129,6 +129,8 @@ class LabelledData:
         largest = max(int(targets[name].max()) for name in names)
         if classes is not None:
             _check_classes(classes, targets)
+            if positive is not None and classes > 2:
+                raise InputError("--positive makes two classes of all labels: not --classes")
         return cls(
             features["X_train"],
             targets["y_train"],

@@ -284,8 +284,8 @@ def fit(
     rate = check_label_noise(q)
     if data.classes != 2:
         raise InputError(
-            f"labels: 0 and 1 are certified, the largest here is {data.classes - 1}; "
-            "certify_multiclass takes all, --positive LABEL makes one label 1 and the others 0"
+            f"labels: 0 and 1 are expected here, the largest is {data.classes - 1}; "
+            "--positive LABEL makes one label 1 and the others 0 (all labels: certify_multiclass)"
         )
     features, chosen, model = fitted(
         data, q=rate, ridge=ridge, scale=scale, intercept=intercept, targets=[1]

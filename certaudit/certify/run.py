@@ -122,6 +122,15 @@ class Run(Generic[C]):
             found.append(
                 findings.Finding(findings.ONE_CLASS, f"every training label is {present[0]}")
             )
+        elif len(present) < self.classes:
+            missing = np.setdiff1d(np.arange(self.classes), present)
+            shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+            found.append(
+                findings.Finding(
+                    findings.CLASS_WITHOUT_TRAINING_POINTS,
+                    f"{len(missing)} of {self.classes} classes: {shown}",
+                )
+            )
         hits, total = self.hits()["clean"], len(self.certificates)
         constant = max(self.of_class())
         if hits <= constant:

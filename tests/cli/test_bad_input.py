@@ -102,8 +102,6 @@ NPZ = {
     "label inf": (npz(y_train=put(7, 0, np.inf)), "y_train[7] is inf"),
     "label huge": (npz(y_train=put(7, 0, 1e30)), "y_train[7] is 1e+30"),
     "label beyond int64": (npz(y_train=put(7, 0, np.uint64(2**63))), "y_train[7] is 922337203685"),
-    "three classes": (npz(y_train=put(0, 0, 2)), "labels: 0 and 1 are certified"),
-    "third class in test": (npz(y_test=put(0, 0, 2)), "labels: 0 and 1 are certified"),
     "strings as labels": (npz(**column(train=["a", "b"], other="a")), "--positive"),
     "complex features": (npz(X_train=lambda x: x + 0j), "X_train: dtype complex128"),
     "strings as features": (npz(X_test=lambda x: x.astype(str)), "X_test: dtype <U"),
@@ -188,6 +186,23 @@ NOISE = {
 }
 RIDGES = ("-1", "abc", "nan", "inf", "1/0", "", "-1e-9999", "1e10001", "AUTO")
 
+MANY = {  # changes to the arrays, options of certify, and what is named
+    "too many": ({"y_train": put(0, 0, 1000)}, "", "classes: 1001 "),
+    "far too many, in test": ({"y_test": put(0, 0, 2**30)}, "", "classes: 1073741825 "),
+    "more than there are": ({"y_train": put(2, 0, 3)}, "--classes 3", "y_train[2] is 3: of 3 "),
+    "more, in test": ({"y_test": put(1, 0, 2)}, "--classes 2", "y_test[1] is 2: of 2 classes"),
+    "negative": ({"y_test": put(1, 0, -1)}, "--classes 3", "y_test[1] is -1"),
+    "not whole": ({"y_train": put(1, 0, 0.5)}, "--classes 3", "y_train[1] is 0.5"),
+    "q at its limit": ({}, "--classes 4 --q 3/4", "q: must lie strictly between 0 and 3/4"),
+    "q beyond, classes seen": ({"y_train": put(0, 0, 2)}, "--q 0.67", "between 0 and 2/3"),
+    "q beyond, two labels": ({}, "--q 0.5", "q: must lie strictly between 0 and 1/2"),
+    "q beyond, two labels, a vote": ({}, "--q 0.5 --vote pairwise", "between 0 and 1/2"),
+    "one": ({}, "--classes 1", "--classes"),
+    "no number": ({}, "--classes x", "--classes"),
+    "over 1000": ({}, "--classes 1001", "classes: 1001 "),
+    "unknown vote": ({}, "--vote majority", "--vote"),
+    "positive label, three": ({}, "--positive 1 --classes 3", "--positive"),
+}
 OPTIONS = {
     "certify": {
         "--limit 0": "--limit",
@@ -297,6 +312,13 @@ def cases_of_options():
         yield f"radius: {name}", Bad(("radius", "label-flip", *options.split()), place)
 
 
+def cases_of_classes():
+    for name, (changes, options, place) in MANY.items():
+        noise = () if "--q" in options else ("--q", "0.1")
+        argv = ("certify", "d.npz", "-o", "run", *noise, *options.split())
+        yield f"classes: {name}", Bad(argv, place, {"d.npz": npz(**changes)})
+
+
 def cases_of_output():
     for name, (output, files, place) in PLACES.items():
         argv = ("certify", "d.npz", "-o", output, "--q", "0.1")
@@ -309,6 +331,11 @@ OTHERS = {
     "certify: no -o": Bad(("certify", "d.npz", "--q", "0.1"), "-o", {"d.npz": npz()}),
     "certify: no q": Bad(("certify", "d.npz", "-o", "run"), "--q", {"d.npz": npz()}),
     "certify: no data": Bad(("certify", "-o", "run", "--q", "0.1"), "DATA"),
+    "crosscheck: three classes": Bad(
+        ("crosscheck", "d.npz", "--q", "0.1"),
+        "labels: 0 and 1 are",
+        {"d.npz": npz(y_train=put(0, 0, 2))},
+    ),
     "crosscheck: no data": Bad(("crosscheck", "--q", "0.1"), "DATA"),
     "explain: unknown code": Bad(("explain", "CA999"), "'CA999'"),
     "explain: nothing": Bad(("explain", ""), "''"),
@@ -321,7 +348,8 @@ OTHERS = {
     "unknown command": Bad(("frobnicate",), "frobnicate"),
     "unknown option": Bad(("--frob",), "--frob"),
 }
-LISTED = [*cases_of_data(), *cases_of_options(), *cases_of_output(), *OTHERS.items()]
+LISTED = [*cases_of_data(), *cases_of_options(), *cases_of_output(), *cases_of_classes()]
+LISTED += OTHERS.items()
 CASES = dict(LISTED)
 assert len(CASES) == len(LISTED)
 IN_PROCESS_OF_THEIR_OWN = (

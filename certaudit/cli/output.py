@@ -208,9 +208,12 @@ def run_report(run: AnyRun, source: str) -> list[RenderableType]:
     accuracy = table("accuracy", ">points", ">share")
     baselines = [(f"always class {c}", number) for c, number in enumerate(constant)]
     if many and len(constant) > 3:
+        ends = {max(constant): "most right", min(constant): "fewest right"}
+        if len(ends) == 1:
+            ends = {constant[0]: "as any other"}
         baselines = [
-            (f"always class {constant.index(number)} ({which} right)", number)
-            for which, number in (("most", max(constant)), ("fewest", min(constant)))
+            (f"always class {constant.index(number)} ({which})", number)
+            for number, which in ends.items()
         ]
     open_votes = run.vacuous() if isinstance(run, MulticlassRun) else {}
     for name, points_so in (

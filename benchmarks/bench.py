@@ -43,6 +43,7 @@ SECTIONS = {
     10: "signed records",
     11: "whole test sets against the bare product",
     12: "where the time of the fast engine goes",
+    13: "many classes: whole test sets against the bare product",
 }
 NAMES = ("mnist17", "spambase_log", "imdb")
 MAIN = NAMES[0]
@@ -311,6 +312,10 @@ def _section(number: int, sources: dict[str, Source], *, full: bool, plot: Path 
         import audits
 
         audits.audits(run_measured, full=full)
+    elif number == 13:
+        import many_classes
+
+        many_classes.many_classes(run_measured, Q)
     elif number == 10:
         import records
 

@@ -26,8 +26,8 @@ from threadpoolctl import threadpool_limits
 from certaudit.certify.data import LabelledData
 from certaudit.certify.fast import screen
 from certaudit.certify.label_flip import certify_model
-from certaudit.certify.run import REASONS
 from certaudit.certify.least_squares import LeastSquares
+from certaudit.certify.run import REASONS
 
 if TYPE_CHECKING:
     from bench import Source, Usage
@@ -60,10 +60,10 @@ def whole_set(run_measured: Callable[[list[str]], Usage], source: Source, q: str
     for threads in THREADS:
         bare, proven, reasons = _warm(model, data, rate, features.test, operator, threads)
         print(f"{threads} thread{'s' * (threads > 1)}")
-        _row("  float64 X_test @ M'", bare, [])
-        _row("  certify_model, warm", proven, bare)
-        _row("  certify_model, first call", _cold(source, q, threads), [])
-    _row("certaudit certify, from nothing", _command(run_measured, source, q), [])
+        row("  float64 X_test @ M'", bare, [])
+        row("  certify_model, warm", proven, bare)
+        row("  certify_model, first call", _cold(source, q, threads), [])
+    row("certaudit certify, from nothing", command(run_measured, source.options(), q)[0], [])
     print(f"first call: in a new process, from the fitted model; {COLD_RUNS} processes. From")
     print(f"nothing: start, file, fit and output included, default --jobs; {COLD_RUNS} runs")
     print(f"left to balls: {sum(reasons.values())} of {points} ({_named(reasons)})\n")
@@ -76,7 +76,7 @@ def _clock() -> tuple[float, float]:
     return time.perf_counter(), sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def _both(task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[tuple[float, float], T]:
+def both(task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[tuple[float, float], T]:
     """Return the wall and processor seconds that a call took, and its result."""
     before = _clock()
     result = task(*args, **kwargs)
@@ -84,7 +84,7 @@ def _both(task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[tupl
     return (after[0] - before[0], after[1] - before[1]), result
 
 
-def _product(test: Floats, operator: Floats) -> None:
+def product(test: Floats, operator: Floats) -> None:
     """Compute all alphas in float64, into memory that is allocated for them."""
     whole = len(test) * operator.shape[1] * 8 <= PRODUCT_BYTES
     step = len(test) if whole else PRODUCT_ROWS
@@ -105,9 +105,9 @@ def _warm(
     bare, proven, found = [], [], []
     with threadpool_limits(threads, user_api="blas"):
         for _ in range(ROUNDS + 1):
-            seconds, _ = _both(_product, test, operator)
+            seconds, _ = both(product, test, operator)
             bare.append(seconds)
-            seconds, found = _both(
+            seconds, found = both(
                 lambda: list(certify_model(model, data, rate, indices, jobs=threads))
             )
             proven.append(seconds)
@@ -119,7 +119,7 @@ def _first_call(source: Source, q: str, threads: int) -> tuple[float, float]:
     data = source.load()
     rate, _, _, model = fit_warm(data, q)
     indices = range(len(data.y_test))
-    return _both(lambda: list(certify_model(model, data, rate, indices, jobs=threads)))[0]
+    return both(lambda: list(certify_model(model, data, rate, indices, jobs=threads)))[0]
 
 
 def _cold(source: Source, q: str, threads: int) -> list[tuple[float, float]]:
@@ -130,22 +130,24 @@ def _cold(source: Source, q: str, threads: int) -> list[tuple[float, float]]:
     return found
 
 
-def _command(
-    run_measured: Callable[[list[str]], Usage], source: Source, q: str
-) -> list[tuple[float, float]]:
-    found = []
+def command(
+    run_measured: Callable[[list[str]], Usage], options: list[str], q: str
+) -> tuple[list[tuple[float, float]], float]:
+    """Return wall and processor time of `certaudit certify`, a few times, and the most memory."""
+    found, most = [], 0.0
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "certaudit", "certify", *source.options()]
-        command += ["--q", q, "-o", str(Path(folder, "run"))]
+        line = [sys.executable, "-m", "certaudit", "certify", *options]
+        line += ["--q", q, "-o", str(Path(folder, "run"))]
         for _ in range(COLD_RUNS):
-            usage = run_measured(command)
+            usage = run_measured(line)
             if usage.code:
                 raise SystemExit(f"certaudit certify failed with exit code {usage.code}")
             found.append((usage.wall, usage.processor))
-    return found
+            most = max(most, usage.tree)
+    return found, most
 
 
-def _row(name: str, taken: list[tuple[float, float]], bare: list[tuple[float, float]]) -> None:
+def row(name: str, taken: list[tuple[float, float]], bare: list[tuple[float, float]]) -> None:
     """Print the times, and the ratios of the rounds to those of the product."""
     cells = [_spread([1e3 * value for value in values]) for values in zip(*taken, strict=True)]
     ratios = [

@@ -16,6 +16,8 @@ from certaudit.exact import exact
 if TYPE_CHECKING:
     from certaudit.auditor import audit
     from certaudit.certify.label_flip import certify_label_flip
+    from certaudit.certify.multiclass import certify_multiclass
+    from certaudit.estimator import SmoothedRidgeClassifier as SmoothedRidgeClassifier
     from certaudit.io.tables import load_table
     from certaudit.noise import discrete, gaussian, label_flip, sparse
     from certaudit.rigorous.confidence import lower_bound
@@ -34,6 +36,7 @@ __all__ = [
     "audit",
     "certified",
     "certify_label_flip",
+    "certify_multiclass",
     "discrete",
     "exact",
     "gaussian",
@@ -46,10 +49,13 @@ __all__ = [
     "verify",
 ]
 
+# Not in __all__: it needs the extra [sklearn], and `import *` does not.
 _HOME = {
+    "SmoothedRidgeClassifier": "certaudit.estimator",
     "audit": "certaudit.auditor",
     "certified": "certaudit.rigorous.radius",
     "certify_label_flip": "certaudit.certify.label_flip",
+    "certify_multiclass": "certaudit.certify.multiclass",
     "discrete": "certaudit.noise",
     "gaussian": "certaudit.noise",
     "label_flip": "certaudit.noise",

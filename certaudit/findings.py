@@ -68,6 +68,25 @@ NOTHING_DECIDED = Kind(
     "The Chernoff bound was below 1/2 for no test point, so every radius is 0. The noise q is "
     "probably too large for the number of training points and the margin of the classifier.",
 )
+FEATURES_READ_LABELS = Kind(
+    "CA205",
+    "features-read-labels",
+    "a step before the classifier makes other features when training labels change",
+    "The step was fitted again under other labels, and the features it gives are not the same, "
+    "bit for bit: it reads the labels that an adversary may flip (a supervised selector, a "
+    "discriminant analysis, a target encoder), or it fails when they change. The certificates are "
+    "true of the last step with these features fixed, not of the pipeline. Use steps that read no "
+    "labels (scaling, PCA, a fixed choice of columns), or fit them on other data, whose labels are "
+    "trusted.",
+)
+CLASS_WITHOUT_TRAINING_POINTS = Kind(
+    "CA206",
+    "class-without-training-points",
+    "there are classes that no training label has",
+    "The certificates are true for the number of classes stated: noise may turn a label into any "
+    "of them. But a class that is never seen is often a mistake: labels that start at 1, a label "
+    "in the test set only, or a wrong --classes.",
+)
 
 # Claims: what their numbers say.
 RADIUS_EXCEEDS_GUARANTEE = Kind(

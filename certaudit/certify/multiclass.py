@@ -281,12 +281,33 @@ def certify_votes(
         left = list(reasons)
         if len(left) * len(data.y_train) < _PARALLEL:
             jobs = 1
-    work = ((point, leading_class(model, point)) for point in model.points(left))
-    bounder = _Bounder(data.y_train, noise)
-    for point, winner, found_bounds in run_in_order(bounder, work, min(jobs, max(len(left), 1))):
-        bounds = found_bounds or bounds_from_balls(model, point.index, winner, data.y_train, noise)
+    jobs = min(jobs, max(len(left), 1))
+    proven = prove_votes(model, data, noise, vote, left, guarantees=guarantees, jobs=jobs)
+    for _, _, certificate in proven:
+        yield certificate, reasons.get(certificate.index)
+
+
+def prove_votes(
+    model: LeastSquares,
+    data: LabelledData,
+    noise: LabelFlip,
+    vote: str,
+    indices: Sequence[int],
+    *,
+    guarantees: Sequence[str] = ("kl",),
+    jobs: int = 1,
+) -> Iterator[tuple[SolvedPoint, list[PairBound], VoteCertificate]]:
+    """Yield alpha, the bounds in balls and the certificate of each test point named, in order.
+
+    Raises Undecided where X'X + ridge is not inverted at 2^18 bits.
+
+    Proof: `proofs/multiclass.md`.
+    """
+    work = ((point, leading_class(model, point)) for point in model.points(indices))
+    for point, winner, found in run_in_order(_Bounder(data.y_train, noise), work, jobs):
+        bounds = found or bounds_from_balls(model, point.index, winner, data.y_train, noise)
         certificate = _from_balls(point.index, data, winner, bounds, noise, vote, guarantees)
-        yield certificate, reasons.get(point.index)
+        yield point, bounds, certificate
 
 
 def leading_class(model: LeastSquares, point: SolvedPoint) -> int:

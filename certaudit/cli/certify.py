@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certaudit.cli.options import available_cores, classifier_options, data_options, load
+from certaudit.cli.options import (
+    available_cores,
+    classifier_options,
+    data_options,
+    load,
+    vote_options,
+)
 from certaudit.cli.output import progress, run_report, say, show
 
 if TYPE_CHECKING:
@@ -29,18 +35,7 @@ _SMALL = 2_000_000
     help="The run folder to write.",
 )
 @classifier_options
-@click.option(
-    "--classes",
-    type=click.IntRange(min=2),
-    metavar="K",
-    help="How many classes there are (default: one more than the largest label).",
-)
-@click.option(
-    "--vote",
-    type=click.Choice(["plurality", "pairwise"]),
-    help="Of one-hot least squares: the class that most labellings predict (default, for three "
-    "classes or more), or the one that beats every other, two at a time.",
-)
+@vote_options
 @click.option(
     "--guarantee",
     type=click.Choice(["kl", "tight", "all"]),

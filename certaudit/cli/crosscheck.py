@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from certaudit.cli.exit_codes import Exit
-from certaudit.cli.options import classifier_options, data_options, load
+from certaudit.cli.options import classifier_options, data_options, load, vote_options
 from certaudit.cli.output import print_json, show, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from certaudit.crosscheck import Comparison
+    from certaudit.crosscheck import Comparison, VoteComparison
 
 __all__ = ["comparison_report", "crosscheck"]
 
@@ -23,6 +23,7 @@ __all__ = ["comparison_report", "crosscheck"]
 @click.command(short_help="Compare the engines on a sample of test points.")
 @data_options
 @classifier_options
+@vote_options
 @click.option("--sample", type=click.IntRange(min=1), default=5, show_default=True, metavar="N")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
@@ -42,35 +43,43 @@ def crosscheck(
     ridge: str,
     scale: str,
     no_intercept: bool,
+    classes: int | None,
+    vote: str | None,
     sample: int,
     seed: int,
     digits: int,
     style: str,
 ) -> int:
-    """Compare reference, both engines and, up to 20 training points, the exact vote.
+    """Compare reference, both engines and, for few training points, the exact vote.
 
-    For a random sample of test points of DATA. The papers' output (the sign of the mean
-    score) may differ from the vote: it is shown, and is no contradiction. Exits 1 on a
-    contradiction.
+    For a random sample of test points of DATA; two labels or many classes, as certify does.
+    The papers' output (the sign of the mean score) may differ from the vote of two labels:
+    it is shown, and is no contradiction. Exits 1 on a contradiction.
     """
     from random import Random
 
     from certaudit import crosscheck as engine
+    from certaudit.certify.multiclass import VOTES
 
-    checked, _ = load(data, label_column, positive, test_file)
+    checked, _ = load(data, label_column, positive, test_file, classes)
     total = len(checked.y_test)
     indices = sorted(Random(seed).sample(range(total), min(sample, total)))  # noqa: S311
-    comparisons = list(
-        engine.crosscheck(
-            checked,
-            indices,
-            q=q,
-            ridge=ridge,
-            scale=scale,
-            intercept=not no_intercept,
-            digits=digits,
-        )
-    )
+    shared: dict[str, Any] = {
+        "q": q,
+        "ridge": ridge,
+        "scale": scale,
+        "intercept": not no_intercept,
+        "digits": digits,
+    }
+    two = vote is None and checked.classes == 2
+    comparisons: list[Comparison] | list[VoteComparison]
+    if two:
+        pairs = list(engine.crosscheck(checked, indices, **shared))
+        comparisons, report = pairs, comparison_report(pairs, digits)
+    else:
+        chosen = vote or VOTES[0]
+        votes = list(engine.crosscheck_votes(checked, indices, vote=chosen, **shared))
+        comparisons, report = votes, vote_report(votes, digits, chosen)
     contradicted = sum(bool(comparison.contradictions) for comparison in comparisons)
     code = Exit.REFUTED if contradicted else Exit.CONFIRMED
     if style == "json":
@@ -83,7 +92,7 @@ def crosscheck(
             }
         )
         return code
-    show(*comparison_report(comparisons, digits))
+    show(*report)
     return code
 
 
@@ -156,4 +165,50 @@ def comparison_report(comparisons: list[Comparison], digits: int) -> list[Render
     )
     contradicted = sum(bool(c.contradictions) for c in comparisons)
     lines.append(f"{len(comparisons)} points compared, {contradicted} contradictions")
+    return lines
+
+
+def vote_report(comparisons: list[VoteComparison], digits: int, vote: str) -> list[RenderableType]:
+    """Return the table of a crosscheck of many classes and the lines below it."""
+    import mpmath
+
+    result = table(
+        ">point",
+        ">vote",
+        ">bound",
+        ">reference",
+        ">width",
+        ">fast",
+        ">KL",
+        ">tight",
+        ">exact share",
+    )
+    lines: list[RenderableType] = [result]
+    for comparison in comparisons:
+        c, fast = comparison.certificate, comparison.fast
+        excess = comparison.fast_excess
+        result.add_row(
+            str(c.index),
+            f"{c.prediction}{'' if c.decided else ' ?'}",
+            f"{c.log_error:.6g}",
+            mpmath.nstr(comparison.reference_log_error, 6),
+            f"{comparison.width:.0e}",
+            (fast.reason or "") if excess is None else f"{excess:.0e}",
+            f"{c.kl_radius}/{comparison.reference_radius}",
+            f"{c.tight_radius}/{comparison.reference_tight}",
+            "" if comparison.share is None else _share(comparison.share),
+        )
+        lines += [f"point {c.index}: CONTRADICTION: {text}" for text in comparison.contradictions]
+    lines.append(
+        f"vote: {vote}, proven (? nothing proven: the class of the largest mean score); bound: "
+        f"proven, on ln(1 - p); reference: the same from ln B(t) of every rival, at {digits} "
+        "digits; width: of the widest proven enclosure; fast: how far a bound in floats is above "
+        "ln B(t) at most, or why balls had to decide; KL, tight: radius, proven/reference (tight "
+        "up to 300)"
+    )
+    contradicted = sum(bool(c.contradictions) for c in comparisons)
+    rivals = sum(len(c.reference) for c in comparisons)
+    lines.append(
+        f"{len(comparisons)} points, {rivals} rivals compared, {contradicted} contradictions"
+    )
     return lines

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from certaudit.certify.data import LabelledData
 
-__all__ = ["available_cores", "classifier_options", "data_options", "load"]
+__all__ = ["available_cores", "classifier_options", "data_options", "load", "vote_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,6 +57,26 @@ def classifier_options(function: F) -> F:
             required=True,
             metavar="Q",
             help="Probability that a label is flipped, in (0, 1/2) for two labels: 0.1, 1/3.",
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def vote_options(function: F) -> F:
+    """Add --classes and --vote."""
+    for decorate in (
+        click.option(
+            "--vote",
+            type=click.Choice(["plurality", "pairwise"]),
+            help="Of one-hot least squares: the class that most labellings predict (default, for "
+            "three classes or more), or the one that beats every other, two at a time.",
+        ),
+        click.option(
+            "--classes",
+            type=click.IntRange(min=2),
+            metavar="K",
+            help="How many classes there are (default: one more than the largest label).",
         ),
     ):
         function = decorate(function)

@@ -1,4 +1,4 @@
-"""The same certificates from separate transcriptions, side by side: they have to agree.
+"""Two labels: the same certificates from separate transcriptions, which have to agree.
 
 For a sample of test points: the rigorous engine (balls), the fast one (proven floats), the
 reference (mpmath, from X on), and, where 2^n noisy labellings can be enumerated, the vote itself
@@ -29,7 +29,7 @@ from certaudit.reference.tail import log_chernoff, log_chernoff_slope
 from certaudit.reference.threshold import tight_radius_from_log_error
 from certaudit.reference.vote import MAX_ENUMERATED, hard_vote, noisy_score_vote
 
-__all__ = ["Comparison", "crosscheck"]
+__all__ = ["Comparison", "crosscheck", "reference_weights"]
 
 _GUARD_DIGITS = 40
 _MAX_GUARD_DIGITS = 40 << 10
@@ -128,7 +128,7 @@ def crosscheck(
     small = len(labels) <= MAX_ENUMERATED
     exact = exact_alpha(rows, tests, chosen.value, intercept=intercept) if small else None
     matrix = normal_matrix(rows, chosen.value, intercept=intercept)
-    solved, working = _weights(matrix, tests, digits)
+    solved, working = reference_weights(matrix, tests, digits)
     for place, ((point, bound, certificate), fast, w) in enumerate(
         zip(found, screened, solved, strict=True)
     ):
@@ -147,7 +147,7 @@ def crosscheck(
             )
 
 
-def _weights(
+def reference_weights(
     matrix: list[list[Fraction]], tests: list[list[float]], digits: int
 ) -> tuple[list[tuple[mpf, ...]], int]:
     """Return the reference's weights and the working digits at which they are accepted.

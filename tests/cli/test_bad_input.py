@@ -314,9 +314,9 @@ def cases_of_options():
 
 def cases_of_classes():
     for name, (changes, options, place) in MANY.items():
-        noise = () if "--q" in options else ("--q", "0.1")
-        argv = ("certify", "d.npz", "-o", "run", *noise, *options.split())
-        yield f"classes: {name}", Bad(argv, place, {"d.npz": npz(**changes)})
+        yield from both(
+            f"classes {name}", "d.npz", tuple(options.split()), place, {"d.npz": npz(**changes)}
+        )
 
 
 def cases_of_output():
@@ -331,11 +331,6 @@ OTHERS = {
     "certify: no -o": Bad(("certify", "d.npz", "--q", "0.1"), "-o", {"d.npz": npz()}),
     "certify: no q": Bad(("certify", "d.npz", "-o", "run"), "--q", {"d.npz": npz()}),
     "certify: no data": Bad(("certify", "-o", "run", "--q", "0.1"), "DATA"),
-    "crosscheck: three classes": Bad(
-        ("crosscheck", "d.npz", "--q", "0.1"),
-        "labels: 0 and 1 are",
-        {"d.npz": npz(y_train=put(0, 0, 2))},
-    ),
     "crosscheck: no data": Bad(("crosscheck", "--q", "0.1"), "DATA"),
     "explain: unknown code": Bad(("explain", "CA999"), "'CA999'"),
     "explain: nothing": Bad(("explain", ""), "''"),

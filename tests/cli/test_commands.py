@@ -269,7 +269,7 @@ def test_crosscheck_sample_and_seed(invoke, arrays, save):
 
 def test_crosscheck_ends_with_1_on_a_contradiction(invoke, arrays, save, monkeypatch):
     name = save(arrays(test=3))
-    monkeypatch.setattr("certaudit.crosscheck.kl_radius_from_log_error", lambda *_: -1)
+    monkeypatch.setattr("certaudit.crosscheck.majority.kl_radius_from_log_error", lambda *_: -1)
     result = invoke("crosscheck", name, "--q", "0.1")
     assert (result.code, result.err) == (1, "")
     assert result.out.count("CONTRADICTION: the radius exceeds the reference's") == 3

@@ -172,21 +172,13 @@ def vote_report(comparisons: list[VoteComparison], digits: int, vote: str) -> li
     """Return the table of a crosscheck of many classes and the lines below it."""
     import mpmath
 
-    result = table(
-        ">point",
-        ">vote",
-        ">bound",
-        ">reference",
-        ">width",
-        ">fast",
-        ">KL",
-        ">tight",
-        ">exact share",
-    )
+    columns = [">point", ">vote", ">bound", ">reference", ">width", ">fast", ">KL", ">tight"]
+    small = any(comparison.share is not None for comparison in comparisons)
+    result = table(*columns, *([">exact share"] if small else []))
     lines: list[RenderableType] = [result]
     for comparison in comparisons:
         c, fast = comparison.certificate, comparison.fast
-        excess = comparison.fast_excess
+        excess, tight = comparison.fast_excess, comparison.reference_tight
         result.add_row(
             str(c.index),
             f"{c.prediction}{'' if c.decided else ' ?'}",
@@ -195,8 +187,8 @@ def vote_report(comparisons: list[VoteComparison], digits: int, vote: str) -> li
             f"{comparison.width:.0e}",
             (fast.reason or "") if excess is None else f"{excess:.0e}",
             f"{c.kl_radius}/{comparison.reference_radius}",
-            f"{c.tight_radius}/{comparison.reference_tight}",
-            "" if comparison.share is None else _share(comparison.share),
+            f"{c.tight_radius}/{'-' if tight is None else tight}",
+            *([] if comparison.share is None else [_share(comparison.share)]),
         )
         lines += [f"point {c.index}: CONTRADICTION: {text}" for text in comparison.contradictions]
     lines.append(

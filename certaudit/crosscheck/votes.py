@@ -26,16 +26,16 @@ from certaudit.reference.multiclass import (
     pair_share,
     plurality_log_error,
     plurality_share,
-    tight_radius_from_log_error,
 )
 from certaudit.reference.radius import kl_radius_from_log_error, number
+from certaudit.reference.threshold import ratio_regions, threshold
 
 __all__ = ["VoteComparison", "crosscheck_votes"]
 
 _MAX_LABELLINGS = 1 << 13
 """Noisy labellings that are enumerated, at most."""
 _MAX_TIGHT = 300
-"""The reference looks for tight radii up to this: its rationals grow with the radius."""
+"""Tight radii up to this are compared: the reference's rationals grow with the radius."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,15 @@ class VoteComparison:
     digits, `reference_log_error` what they come to; `width` is the largest of the rigorous
     enclosures. `fast` is what floats prove, at values of t of their own; its largest excess over
     the reference there is `fast_excess`. `shares` are the exact shares that the vote bounds, by
-    enumeration, None where there are too many labellings.
+    enumeration, None where there are too many labellings; `reference_tight` is None where the
+    certificate's is beyond what the reference can do.
     """
 
     certificate: VoteCertificate
     reference: tuple[mpf, ...]
     reference_log_error: mpf
     reference_radius: int
-    reference_tight: int
+    reference_tight: int | None
     width: float
     fast: ScreenedVote
     fast_excess: float | None
@@ -149,11 +150,7 @@ class _Check:
         self._alpha()
         reference = self._bounds(bounds)
         total = self._total(reference)
-        radius, tight = self._radii(total)
-        if self.certificate.kl_radius > radius:
-            self.wrong.append("the radius exceeds the reference's")
-        if min(self.certificate.tight_radius or 0, _MAX_TIGHT) > tight:
-            self.wrong.append("the tight radius exceeds the reference's")
+        radius, tight = self._radii(total, self.certificate.radii(), "the")
         excess = self._fast(fast, bounds, reference)
         share = None if exact is None else self._share(exact)
         widths = [2 * b.log_error.rad for b in bounds if b.log_error is not None]
@@ -210,12 +207,29 @@ class _Check:
             self.wrong.append("log_error is below what the rivals come to")
         return total
 
-    def _radii(self, total: mpf) -> tuple[int, int]:
+    def _radii(self, total: mpf, claimed: dict[str, int], whose: str) -> tuple[int, int | None]:
+        """Return the reference's radii, the tight one near the claimed; compare these."""
         q, classes, n = self.noise.q, self.noise.classes, len(self.labels)
-        return (
-            min(kl_radius_from_log_error(total, q, classes), n),
-            tight_radius_from_log_error(total, q, classes, min(n, _MAX_TIGHT)),
-        )
+        radius = min(kl_radius_from_log_error(total, q, classes), n)
+        if claimed.get("kl", 0) > radius:
+            self.wrong.append(f"{whose} radius exceeds the reference's")
+        tight = claimed.get("tight", 0)
+        if tight > _MAX_TIGHT:
+            return radius, None
+        while tight < n and self._is_tight(total, tight + 1):
+            tight += 1
+        while tight and not self._is_tight(total, tight):
+            tight -= 1
+        if claimed.get("tight", 0) > tight:
+            self.wrong.append(f"{whose} tight radius exceeds the reference's")
+        return radius, tight
+
+    def _is_tight(self, total: mpf, radius: int) -> bool:
+        """Return whether 1 - p is below 1 - F^-1(r): strictly, as ties may be lost."""
+        if total >= -mpmath.log(2):
+            return False
+        least = threshold(ratio_regions(1 - self.noise.q, self.noise.classes, radius))
+        return least is not None and mpmath.exp(total) < number(1 - least)
 
     def _fast(
         self, fast: ScreenedVote, bounds: list[PairBound], reference: tuple[mpf, ...]
@@ -234,10 +248,7 @@ class _Check:
                 self.wrong.append(f"rival {bound.rival}: the fast log_error is below ln B(t)")
             excess = max(excess, written - min(value, mpf(0)))
             logs.append(value)
-        radius, tight = self._radii(self._total(logs))
-        found = (fast.radii.get("kl", 0), min(fast.radii.get("tight", 0), _MAX_TIGHT))
-        if found[0] > radius or found[1] > tight:
-            self.wrong.append("the fast radius exceeds the reference's")
+        self._radii(self._total(logs), fast.radii, "the fast")
         return float(excess)
 
     def _share(self, alpha: list[Fraction]) -> Fraction:

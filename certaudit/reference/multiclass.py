@@ -181,12 +181,11 @@ def log_pair_chernoff(
 
     Proof: `proofs/pair-chernoff.md`.
     """
+    laws = [{d: number(mass) for d, mass in pair_law(y, i, b, q, K).items()} for y in range(K)]
     total = mpf(0)
     for a, y in zip(alpha, labels, strict=True):
-        law = pair_law(y, i, b, q, K)
-        total += mpmath.log(
-            mpmath.fsum(number(mass) * mpmath.exp(-t * a * d) for d, mass in law.items())
-        )
+        e = mpmath.exp(-t * a)
+        total += mpmath.log(laws[y][1] * e + laws[y][0] + laws[y][-1] / e)
     return total
 
 

@@ -82,7 +82,10 @@ def screen(
 
 
 def bins_for(count: int) -> list[int]:
-    """Return the numbers of bins a class that are tried, for so many training points."""
+    """Return the numbers of bins a class that are tried, for so many training points.
+
+    Proof: `proofs/certificate.md`.
+    """
     return [bins for bins in _BINS if bins * _POINTS_A_BIN >= count] or list(_BINS[-1:])
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def test_the_output_shown_is_the_output(tmp_path, monkeypatch, capsys):
     Path("certaudit/data").mkdir(parents=True)
     Path("certaudit/data/breast_cancer.csv").write_bytes(data)
     (command,) = re.findall(
-        r"^\$ certaudit (certify .*)$", README.replace("\\\n", ""), re.MULTILINE
+        r"^\$ certaudit (certify certaudit/.*)$", README.replace("\\\n", ""), re.MULTILINE
     )
     (shown,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     assert main(command.split()) == 0
@@ -46,7 +47,9 @@ def test_the_audit_shown_is_the_audit(monkeypatch, capsys):
 
 def test_the_verification_shown_is_the_verification(tmp_path, monkeypatch, capsys):
     (block,) = re.findall(r"```console\n(\$ certaudit keygen .*?)```", README, re.DOTALL)
-    (made,) = re.findall(r"^\$ certaudit (certify .*)$", README.replace("\\\n", ""), re.MULTILINE)
+    (made,) = re.findall(
+        r"^\$ certaudit (certify certaudit/.*)$", README.replace("\\\n", ""), re.MULTILINE
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("CERTAUDIT_PASSPHRASE", "of a test")
@@ -72,7 +75,7 @@ def test_nothing_was_left_to_fill_in():
 
 
 def test_the_python_example_runs_in_a_fresh_process(tmp_path):
-    example, _ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    _, example, _ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     data = (
         "import numpy as np\n"
         "X = np.random.default_rng(0).normal(size=(50, 3)); y = (X[:, 0] > 0).astype(int)\n"
@@ -85,8 +88,23 @@ def test_the_python_example_runs_in_a_fresh_process(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_estimator_shown_runs_on_real_digits():
+    datasets = pytest.importorskip("sklearn.datasets")
+    example, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    x, y = datasets.load_digits(return_X_y=True)
+    names = {"X_train": x[:900], "y_train": y[:900], "X_test": x[900:950], "y_test": y[900:950]}
+    names |= {
+        "make_pipeline": pytest.importorskip("sklearn.pipeline").make_pipeline,
+        "StandardScaler": pytest.importorskip("sklearn.preprocessing").StandardScaler,
+        "PCA": partial(pytest.importorskip("sklearn.decomposition").PCA, random_state=0),
+    }
+    exec(example, names)  # noqa: S102
+    assert names["found"].decided.sum() > 30
+    assert names["found"].radius["tight"].max() > 5
+
+
 def test_the_values_shown_are_the_values():
-    _, example = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    *_, example = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {}
     seen = 0
     for line in example.splitlines():

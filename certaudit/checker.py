@@ -26,6 +26,7 @@ import struct
 import sys
 import textwrap
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -40,22 +41,25 @@ REFUTED, MALFORMED, OPEN, UNTRUSTED = 1, 2, 3, 4
 MAX_FILE, MAX_LINE, MAX_RECORDS, MAX_DEPTH = 1 << 24, 1 << 16, 10**7, 16
 MAX_ARRAY = 1 << 34
 MAX_EXPONENT = 10_000
+MULTI_LINE = 1 << 17
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:certaudit:certificates:label-flip:v1"
 RECORD_TYPE = "urn:certaudit:record:label-flip:v1"
+MULTI_PREDICATE_TYPE = "urn:certaudit:certificates:label-flip-multiclass:v1"
+MULTI_RECORD_TYPE = "urn:certaudit:record:label-flip-multiclass:v1"
 INCLUSION_TYPE = "urn:certaudit:inclusion:v1"
 ARRAYS = ("X_test", "X_train", "y_test", "y_train")
 VERSIONS = ("certaudit", "python", "numpy", "python-flint", "flint")
 ACCURACIES = ("clean", "decided", "unsmoothed", "constant_0", "constant_1")
-BOUNDS = ("t", "log_error", "p_lower", "radius")
-COMPARED = ("index", "prediction", "label", "decided", "constant", *BOUNDS)
+SIGNED_ONLY = ("type", "run", "engine", "annotations")
+VOTES = ("pairwise", "plurality")
 COUNTED = ("training_points", "test_points", "certified_points", "feature_columns")
 ESCALATED = ("points", "undecided", "loose", "failed")
 NUMBERS = {"format", "classes", "dropped", "shape", "correct", "of", "accuracy", "kl", "tight"}
 NUMBERS |= {"index", "prediction", "label", "log_error", "p_lower"}
-NUMBERS |= {*COUNTED, *ACCURACIES, *ESCALATED}
+NUMBERS |= {*COUNTED, *ACCURACIES, *ESCALATED, "constant", "class", *VOTES}
 """Members of run.json and certificates.jsonl that hold numbers."""
 
 
@@ -160,6 +164,7 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 TEXT = re.compile(r"(?s).*")
 BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 BIT = re.compile(r"[01]")
+CLASSES = re.compile(r"[2-9]|[1-9][0-9]{1,2}|1000")
 FLOAT = re.compile(r"-?0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,4}")
 RATIONAL = re.compile(r"(?:0|-?[1-9][0-9]{0,999})(?:/[1-9][0-9]{0,999}|e-?[1-9][0-9]{0,4})?")
 DYADIC = re.compile(r"0x([1-9a-f][0-9a-f]{0,999})p(0|-?[1-9][0-9]{0,4})")
@@ -247,6 +252,18 @@ def annotations_in(around: int) -> Callable[[object, str], None]:
     return fit_object
 
 
+def log_bound(value: object, where: str) -> None:
+    """Refuse what is no binary64 up to 0: a bound on the logarithm of a probability."""
+    if binary64(value, where) > 0:
+        raise Bad(MALFORMED, f"{where}: above 0")
+
+
+def witness(value: object, where: str) -> None:
+    """Refuse what is no binary64 from 0."""
+    if binary64(value, where) < 0:
+        raise Bad(MALFORMED, f"{where}: negative")
+
+
 def flag(value: object, where: str) -> None:
     """Refuse what is neither true nor false."""
     if not isinstance(value, bool):
@@ -320,12 +337,25 @@ RUN_SHAPE: dict[str, Any] = {
     "findings": [{"code": TEXT, "name": TEXT, "message": TEXT}],
     "escalated?": dict.fromkeys(ESCALATED, INTEGER),
 }
+MULTI_RUN_SHAPE = {
+    **RUN_SHAPE,
+    "classifier": "one-hot least squares",
+    "vote": re.compile("|".join(VOTES)),
+    "noise_model": {**RUN_SHAPE["noise_model"], "classes": CLASSES},
+    "accuracy": {**dict.fromkeys(ACCURACIES[:3], binary64), "constant": [binary64]},
+    "vacuous": dict.fromkeys(VOTES, INTEGER),
+}
 TREE_SHAPE = {"algorithm": "rfc6962-sha256", "root": DIGEST, "size": INTEGER}
 STATEMENT_SHAPE = {
     "_type": STATEMENT_TYPE,
     "predicate": {"annotations": annotations_in(2), "run": RUN_SHAPE, "tree": TREE_SHAPE},
     "predicateType": PREDICATE_TYPE,
     "subject": [{"digest": {"sha256": DIGEST}, "name": TEXT}],
+}
+MULTI_STATEMENT_SHAPE = {
+    **STATEMENT_SHAPE,
+    "predicate": {"annotations": annotations_in(2), "run": MULTI_RUN_SHAPE, "tree": TREE_SHAPE},
+    "predicateType": MULTI_PREDICATE_TYPE,
 }
 BUNDLE_SHAPE = {
     "dsseEnvelope": {
@@ -340,21 +370,37 @@ BUNDLE_SHAPE = {
         "timestampVerificationData?": {"rfc3161Timestamps": [{"signedTimestamp": BASE64}]},
     },
 }
-RECORD_SHAPE = {
-    "type": RECORD_TYPE,
+SHARED_SHAPE = {
     "run": DIGEST,
     "engine": TEXT,
     "annotations": annotations_in(1),
     "index": INTEGER,
-    "label": BIT,
-    "prediction": BIT,
-    "constant": flag,
     "decided": flag,
-    "t": (None, binary64),
-    "log_error": (None, upper_end),
     "p_lower": binary64,
     "radius": {"*": INTEGER},
 }
+RECORD_SHAPE = {
+    **SHARED_SHAPE,
+    "type": RECORD_TYPE,
+    "label": BIT,
+    "prediction": BIT,
+    "constant": flag,
+    "t": (None, binary64),
+    "log_error": (None, upper_end),
+}
+MULTI_RECORD_SHAPE = {
+    **SHARED_SHAPE,
+    "type": MULTI_RECORD_TYPE,
+    "label": INTEGER,
+    "prediction": INTEGER,
+    "log_error": log_bound,
+    "rivals": [{"class": INTEGER, "log_error": log_bound, "t": witness}],
+}
+
+
+def record_shape(multi: bool) -> dict[str, Any]:
+    """Return the shape of a record of either kind."""
+    return MULTI_RECORD_SHAPE if multi else RECORD_SHAPE
 
 
 # Signatures: ECDSA on P-256 with SHA-256, and Ed25519.
@@ -597,10 +643,12 @@ def evidence(path: Path, key_file: Path, report: Report) -> Evidence:
         raise Bad(MALFORMED, f"{path}: no such run folder or proof")
     key = read_key(read_bytes(key_file, 1 << 14), str(key_file))
     if not path.is_dir():
-        data = object_line(read_bytes(path, MAX_FILE + 2 * MAX_LINE), path.name)
+        data = object_line(read_bytes(path, MAX_FILE + MULTI_LINE + MAX_LINE), path.name)
         proof = read_canonical(data, path.name)
         shape = {"bundle": BUNDLE_SHAPE, "leaf": INTEGER, "path": [DIGEST]}
-        inner = {**RECORD_SHAPE, "annotations": annotations_in(2)}
+        record = proof.get("record") if isinstance(proof, dict) else None
+        multi = isinstance(record, dict) and record.get("type") == MULTI_RECORD_TYPE
+        inner = {**record_shape(multi), "annotations": annotations_in(2)}
         fit(proof, {**shape, "record": inner, "type": INCLUSION_TYPE}, "proof")
         statement = signed_statement(proof["bundle"], key, report)
         check_inclusion(proof, statement)
@@ -670,7 +718,8 @@ def signed_statement(bundle: dict[str, Any], key: bytes, report: Report) -> dict
     report.add("signature", CHECKED, kind)
     report.remarks.append(f"key {fingerprint.hex()}")
     statement: dict[str, Any] = read_canonical(payload, "statement")
-    fit(statement, STATEMENT_SHAPE, "statement")
+    multi = isinstance(statement, dict) and statement.get("predicateType") == MULTI_PREDICATE_TYPE
+    fit(statement, MULTI_STATEMENT_SHAPE if multi else STATEMENT_SHAPE, "statement")
     stamps = material.get("timestampVerificationData", {}).get("rfc3161Timestamps", [])
     if "timestampVerificationData" in material:
         if len(stamps) != 1:
@@ -689,8 +738,9 @@ def check_statement(statement: dict[str, Any]) -> None:  # noqa: C901
     data = [(name, run["data"][name]["sha256"]) for name in ARRAYS]
     if [name for name, _ in named] != ["records.jsonl", *ARRAYS] or named[1:] != data:
         raise Bad(MALFORMED, "statement: its subjects are not records.jsonl and the run's data")
-    if not 0 < rational(run["noise_model"]["q"], "q") < Fraction(1, 2):
-        raise Bad(MALFORMED, "statement: q is not in (0, 1/2)")
+    classes = int(run["noise_model"]["classes"])
+    if not 0 < rational(run["noise_model"]["q"], "q") * classes < classes - 1:
+        raise Bad(MALFORMED, f"statement: q is not in (0, {classes - 1}/{classes})")
     if run["guarantee"] not in (["kl"], ["kl", "tight"]):
         raise Bad(MALFORMED, "statement: the guarantees are neither kl nor kl, tight")
     n, m, certified, k = (int(run[name]) for name in COUNTED)
@@ -718,8 +768,21 @@ def check_statement(statement: dict[str, Any]) -> None:  # noqa: C901
     points, *reasons = (int(escalated[name]) for name in ESCALATED)
     if not sum(reasons) == points <= certified or ("escalated" in run and run["engine"] != "fast"):
         raise Bad(MALFORMED, "statement: escalated is no sum, above certified, or not of fast")
+    if run["vote"] in VOTES:
+        check_classes(run)
     if tree_of(statement)["size"] != str(certified):
         raise Bad(MALFORMED, "statement: the tree's size is not the number of certified points")
+
+
+def check_classes(run: dict[str, Any]) -> None:
+    """Refuse a multi-class run whose parts do not belong together."""
+    classes = int(run["noise_model"]["classes"])
+    if len(run["accuracy"]["constant"]) != classes:
+        raise Bad(MALFORMED, "statement: constant is not one accuracy for each class")
+    if run["positive"] is not None and classes != 2:
+        raise Bad(MALFORMED, "statement: one label is called positive, of more than two classes")
+    if max(map(int, run["vacuous"].values())) > int(run["certified_points"]):
+        raise Bad(MALFORMED, "statement: more vacuous points than certified")
 
 
 def record_list(
@@ -729,25 +792,39 @@ def record_list(
     run = statement["predicate"]["run"]
     digest = hashlib.sha256(canonical(run)).hexdigest()
     n, records = int(run["training_points"]), []
+    multi = run["vote"] in VOTES
+    classes = [str(c) for c in range(int(run["noise_model"]["classes"]))]
+    shape, limit = record_shape(multi), MULTI_LINE if multi else MAX_LINE
     for at, line in enumerate(lines, first):
         where = f"records.jsonl, line {at + 1}" if complete else "record"
-        if len(line) > MAX_LINE:
-            raise Bad(MALFORMED, f"{where}: longer than {MAX_LINE} bytes")
+        if len(line) > limit:
+            raise Bad(MALFORMED, f"{where}: longer than {limit} bytes")
         record = read_canonical(line, where)
-        fit(record, RECORD_SHAPE, where)
+        fit(record, shape, where)
         if record["run"] != digest:
             raise Bad(MALFORMED, f"{where}: a record of another run")
         if record["index"] != str(at):  # who may leave rows out may choose them
             raise Bad(MALFORMED, f"{where}: index {record['index']} where row {at} belongs")
         if list(record["radius"]) != run["guarantee"]:
             raise Bad(MALFORMED, f"{where}: its radii are not those of the run's guarantees")
-        if not record["constant"] == (record["t"] is None) == (record["log_error"] is None):
+        if multi:
+            check_rivals(record, classes, where)
+        elif not record["constant"] == (record["t"] is None) == (record["log_error"] is None):
             raise Bad(MALFORMED, f"{where}: t and log_error belong to what is not constant")
         radii = [int(radius) for radius in record["radius"].values()]
         if max(radii) > n or (any(radii) and not record["decided"]):
             raise Bad(MALFORMED, f"{where}: a radius above n, or one without a proven winner")
         records.append(record)
     return records
+
+
+def check_rivals(record: dict[str, Any], classes: Sequence[str], where: str) -> None:
+    """Refuse a record that is not about the classes of its run, each rival once, in order."""
+    if not {record["label"], record["prediction"]} <= set(classes):
+        raise Bad(MALFORMED, f"{where}: a label that is none of the run's classes")
+    others = [name for name in classes if name != record["prediction"]]
+    if [rival["class"] for rival in record["rivals"]] != others:
+        raise Bad(MALFORMED, f"{where}: its rivals are not the other classes, ascending")
 
 
 def check_inclusion(proof: dict[str, Any], statement: dict[str, Any]) -> None:
@@ -882,8 +959,38 @@ def is_majority(log_error: Fraction) -> bool:
     return decide(ask)
 
 
-def is_kl(log_error: Fraction, q: Fraction, r: int) -> bool:
-    """Return whether r flips are within (5): r 2 (1-2q) ln((1-q)/q) <= -ln(4 p (1-p))."""
+def is_sum(logs: Sequence[Fraction], halvings: int = 0) -> bool:
+    """Return whether the sum of e^x over some x <= 0 is at most 2^-halvings; two x at least.
+
+    The two are never equal: rational exponents, not all 0, give a transcendental sum.
+    """
+
+    def ask(p: int) -> bool | None:
+        ends = zip(*(error_between(x, p) for x in logs), strict=True)
+        low, high = (sum(end) - (1 << (p - halvings)) for end in ends)
+        return order(low, high)
+
+    return decide(ask)
+
+
+def is_total(vote: str, log_error: Fraction, logs: Sequence[Fraction]) -> bool:
+    """Return whether log_error is the largest of its rivals', for plurality >= ln(sum of e^x).
+
+    The errors add up, and to no more than 1: 0 always holds.
+    """
+    if vote == "pairwise":
+        return log_error == max(logs)
+    if log_error == 0 or len(logs) == 1:
+        return logs[0] <= log_error
+    return max(logs) < log_error and is_sum([x - log_error for x in logs])
+
+
+def is_kl(log_error: Fraction, q: Fraction, r: int, classes: int = 2) -> bool:
+    """Return whether r flips are within (5), B.3: r 2 D <= -ln(4 p (1-p)).
+
+    D = (a - b) ln(a/b), a = 1 - q the probability of a label's own class, b = q/(K-1) of another.
+    """
+    own, other = 1 - q, q / (classes - 1)
 
     def ask(p: int) -> bool | None:
         low, high = error_between(log_error, p)
@@ -897,8 +1004,8 @@ def is_kl(log_error: Fraction, q: Fraction, r: int) -> bool:
         else:
             return None
         base = (log_error.numerator << p) // log_error.denominator + 2 * ln2(p)
-        a, b = (2 * r * (1 - 2 * q)).as_integer_ratio()
-        cost = log_ratio((1 - q) / q, p)
+        a, b = (2 * r * (own - other)).as_integer_ratio()
+        cost = log_ratio(own / other, p)
         return order(base + rest[0] + a * cost[0] // b, base + rest[1] - (-a * cost[1] // b) + 5)
 
     return decide(ask)
@@ -942,11 +1049,46 @@ def log_tail(q: Fraction, r: int, p: int) -> tuple[int, int] | None:
     )
 
 
-def is_tight(log_error: Fraction, q: Fraction, r: int) -> bool:
-    """Return whether r flips are within (2): 1 - p <= 1 - F^-1(r), both on the scale of ln."""
+@lru_cache(maxsize=64)
+def tail_ratio(q: Fraction, r: int, classes: int) -> tuple[int, int]:
+    """Return 1 - F^-1(r) as numerator and denominator, K labels, F of (2), in integers.
+
+    A label that differs is noised to the class that the adversary gave it, to another one, or to
+    its true class: in N of his cases high, rest, low, in truth low, rest, high. With 0, 1, 2 for
+    these and k their sum, theirs_k is the coefficient of x^k in (high + rest x + low x^2)^r and
+    ours_k that in (low + rest x + high x^2)^r, of N^r. ours/theirs = (high/low)^(k-r) rises: it is
+    worst to lose k = 0, 1, ..., the last in part, together half of theirs. That is 1 - F^-1(r) of
+    ours.
+    """
+    a, b = q.as_integer_ratio()
+    high, rest, low, whole = (b - a) * (classes - 1), (classes - 2) * a, a, b * (classes - 1)
+    size, steps = r * whole.bit_length(), r * (rest + 2 * low) // whole  # the mean of k
+    if size > 1 << 22 or size * (steps + 1) > 1 << 33:
+        raise Open("the tight threshold of a radius this large is not derived here")
+    theirs, ours, theirs_before, ours_before = high**r, low**r, 0, 0
+    half, lost = whole**r, 0  # `half` and all that is held against it are doubled
+    for k in range(1, 2 * r + 1):
+        if 2 * theirs >= half:
+            break
+        half, lost = half - 2 * theirs, lost + ours
+        s, d = rest * (r - k + 1), 2 * r - k + 2
+        theirs, theirs_before = (s * theirs + low * d * theirs_before) // (high * k), theirs
+        ours, ours_before = (s * ours + high * d * ours_before) // (low * k), ours
+    return 2 * theirs * lost + half * ours, 2 * theirs * whole**r
+
+
+def is_tight(log_error: Fraction, q: Fraction, r: int, classes: int = 2) -> bool:
+    """Return whether r flips are within (2): 1 - p < 1 - F^-1(r), both on the scale of ln.
+
+    They are never equal, F^-1(r) being rational: so both classes' votes stay, whoever wins ties.
+    """
 
     def ask(p: int) -> bool | None:
-        found = log_tail(q, r, p)
+        if classes == 2:
+            found = log_tail(q, r, p)
+        else:
+            (a, b), (c, d) = (log_between(x, p) for x in tail_ratio(q, r, classes))
+            found = (a - d, b - c)
         if found is None:
             return None
         low, high = found
@@ -957,31 +1099,48 @@ def is_tight(log_error: Fraction, q: Fraction, r: int) -> bool:
 
 
 def false_statements(run: dict[str, Any], record: dict[str, Any]) -> Iterator[str]:
-    """Yield what is false in a record, its log_error and its constant vote taken as given."""
+    """Yield what is false in a record, its constant vote and its log_errors from data as given."""
     q, n = Fraction(rational(run["noise_model"]["q"], "q")), int(run["training_points"])
-    share, radii = binary64(record["p_lower"], "p_lower"), record["radius"]
-    if record["constant"]:
-        if run["intercept"]:
-            yield "constant: with an intercept no vote is"
-        if record["prediction"] != "0" or not record["decided"] or not 0 <= share <= 1:
-            yield "constant: such a vote is for 0, proven, with p = 1"
+    share, classes = binary64(record["p_lower"], "p_lower"), int(run["noise_model"]["classes"])
+    if record.get("constant"):
+        yield from false_constant(run, record)
         return
     bound = upper_end(record["log_error"], "log_error")
     if bound > 0 or share < 0:
         yield "log_error above 0, or p_lower below it: no bound on a probability"
         return
+    if "rivals" in record and not is_total(run["vote"], bound, rival_bounds(record)):
+        yield f"log_error: not what its rivals' come to, {run['vote']}"
     if not is_share(bound, share):
         yield f"p_lower {record['p_lower']} is more than log_error proves"
     if is_majority(bound) != record["decided"]:
         yield f"decided: {record['decided']}, but log_error says otherwise"
         return
-    direction = binary64(record["t"], "t")
-    if record["decided"] and (direction > 0) != (record["prediction"] == "1"):
+    if "t" in record and record["decided"] and t_bounds(record) != record["prediction"]:
         yield "prediction: t bounds the other vote"
     within = {"kl": is_kl, "tight": is_tight}
-    for name, radius in radii.items():
-        if 0 < int(radius) <= n and not within[name](bound, q, int(radius)):
-            yield f"radius.{name}: {radius} flips are more than log_error proves"
+    for name, text in record["radius"].items():
+        if 0 < int(text) <= n and not within[name](bound, q, int(text), classes):
+            yield f"radius.{name}: {text} flips are more than log_error proves"
+
+
+def false_constant(run: dict[str, Any], record: dict[str, Any]) -> Iterator[str]:
+    """Yield what is false in a record that says that its vote is constant."""
+    share = binary64(record["p_lower"], "p_lower")
+    if run["intercept"]:
+        yield "constant: with an intercept no vote is"
+    if record["prediction"] != "0" or not record["decided"] or not 0 <= share <= 1:
+        yield "constant: such a vote is for 0, proven, with p = 1"
+
+
+def t_bounds(record: dict[str, Any]) -> str:
+    """Return the label whose vote share t bounds, by its sign."""
+    return "1" if binary64(record["t"], "t") > 0 else "0"
+
+
+def rival_bounds(record: dict[str, Any]) -> list[Fraction]:
+    """Return the log_error of each rival."""
+    return [binary64(rival["log_error"], "log_error") for rival in record["rivals"]]
 
 
 # Data: arrays as they were given, exact.
@@ -1108,11 +1267,12 @@ def read_data(path: Path, test: Path | None, run: dict[str, Any]) -> dict[str, A
     return arrays
 
 
-def zero_one(array: Array, positive: str | None) -> list[int]:
-    """Return labels as 0 and 1; `positive` names the label that becomes 1."""
+def class_numbers(array: Array, positive: str | None, classes: int = 2) -> list[int]:
+    """Return labels as numbers of classes; `positive` names the label that becomes 1, others 0."""
     if positive is None:
-        if any(value not in (0, 1) for value in array.values):
-            raise Bad(MALFORMED, "labels other than 0 and 1, and no label is called positive")
+        if not set(array.values) <= set(range(classes)):
+            known = "0 and 1" if classes == 2 else f"0 to {classes - 1}"
+            raise Bad(MALFORMED, f"labels other than {known}, and no label is called positive")
         return [int(value) for value in array.values]
     if array.dtype[1] == "U":
         return [int(value == positive) for value in array.values]
@@ -1123,6 +1283,15 @@ def zero_one(array: Array, positive: str | None) -> list[int]:
     if not all(map(math.isfinite, array.values)):
         raise Bad(MALFORMED, "data: a label that is not finite")
     return [int(Fraction(repr(value + 0)) == wanted) for value in array.values]
+
+
+def times(
+    one: tuple[int, int, int, int], other: tuple[int, int, int, int], p: int
+) -> tuple[int, int, int, int]:
+    """Return the product of [low, high] 2^(e-p) and another, cut to p + 1 bits, and x added."""
+    low, high, e = one[0] * other[0], one[1] * other[1], one[2] + other[2]
+    down = low.bit_length() - p - 1
+    return low >> down, -(-high >> down), e + down - p, one[3] + other[3]
 
 
 class Classifier:
@@ -1136,8 +1305,10 @@ class Classifier:
 
     def __init__(self, run: dict[str, Any], arrays: dict[str, Array]) -> None:
         self.n = int(run["training_points"])
-        self.labels = zero_one(arrays["y_train"], run["positive"])
-        self.test_labels = zero_one(arrays["y_test"], run["positive"])
+        classes = int(run["noise_model"]["classes"])
+        self.labels, self.test_labels = (
+            class_numbers(arrays[name], run["positive"], classes) for name in ("y_train", "y_test")
+        )
         if run["positive"] is not None and not any(self.labels + self.test_labels):
             raise Bad(MALFORMED, "data: the label that is called positive does not occur")
         columns = list(design(run["scale"], arrays["X_train"], arrays["X_test"]))
@@ -1156,8 +1327,15 @@ class Classifier:
         # det M <= the product of its diagonal (Hadamard): alphas are integers over det M.
         self.separation = 2 + sum(sizes)
         self.reach = max(sum(map(abs, row)) for row in self.rows)
-        ones = [row for row, y in zip(self.rows, self.labels, strict=True) if y]
-        self.sum_ones = [sum(column) for column in zip(*ones, strict=True)] or [0] * k
+        self.of_class: list[list[int]] = [[] for _ in range(classes)]
+        for at, label in enumerate(self.labels):
+            self.of_class[label].append(at)
+        # w'u with w = sums[c] is the score of class c: the sum of alpha over its labels.
+        self.sums = [
+            [sum(column) for column in zip(*(self.rows[at] for at in places), strict=True)]
+            or [0] * k
+            for places in self.of_class
+        ]
         self.sum_all = [sum(column) for column in zip(*self.rows, strict=True)]
         # Scaled to a diagonal near 1, in units of 2^-unit: for M 2^-(half_i + half_j), u 2^half.
         self.half = [size // 2 for size in sizes]
@@ -1167,6 +1345,9 @@ class Classifier:
             for i, row in enumerate(matrix)
         ]
         self.inverse, self.bits = self.invert()
+        self.solved: dict[tuple[int, int], list[int]] = {}  # of one test point, by bits
+        self.kept: tuple[int, int, int, list[int]] = (-1, 0, 0, [])  # the last alpha
+        self.factors: tuple[object, dict[object, Any]] = (None, {})  # the last products
 
     def invert(self) -> tuple[list[list[int]], int]:
         """Return C 2^bits for the scaled M, proven to be near its inverse: |I - C M| <= 1/2."""
@@ -1184,6 +1365,13 @@ class Classifier:
 
     def solve(self, at: int, bits: int) -> list[int]:
         """Return x: |u_j 2^(half_j) - x_j 2^-bits| <= 2 * 2^-bits for test point `at`."""
+        if (at, bits) not in self.solved:
+            self.solved = {key: x for key, x in self.solved.items() if key[0] == at}
+            self.solved[at, bits] = self.settle(at, bits)
+        return self.solved[at, bits]
+
+    def settle(self, at: int, bits: int) -> list[int]:
+        """Return the same, computed."""
         right = [
             (self.b * h << (bits + self.unit - self.half[j])) for j, h in enumerate(self.test[at])
         ]
@@ -1208,37 +1396,91 @@ class Classifier:
         ]
         return (sum(map(mul, row, u)) for row in self.rows), extra
 
-    def is_bounded(self, at: int, q: Fraction, t: Fraction, bound: Fraction) -> bool:
-        """Return whether ln B(t) of (6) is at most `bound`, for test point `at`."""
-        a, c = q.numerator, q.denominator - q.numerator
+    def exponents(self, at: int, t: Fraction, p: int, label: int) -> Iterator[int]:
+        """Yield x of each label of a class: -t alpha 2^p lies between x - 1 and x + 2."""
+        size = t.numerator.bit_length() - t.denominator.bit_length() + 1
+        bits = p + 64 * max(1, -(-size // 64))  # |t| 2^p <= 2^bits, and 2 reach < 2^(extra - 1)
+        if self.kept[:2] != (at, bits):
+            found, extra = self.scores(at, Fraction(1), bits)
+            self.kept = (at, bits, extra, list(found))
+        a, b = -t.numerator, t.denominator << (bits - p + self.kept[2])
+        return (a * self.kept[3][j] // b for j in self.of_class[label])
+
+    def product(
+        self, at: int, t: Fraction, p: int, label: int, weights: tuple[int, ...]
+    ) -> tuple[int, int, int, int]:
+        """Return (low, high, e, x) of the labels of a class, kept for other rivals of this t.
+
+        The product of w_0 + w_1 e^(-t alpha) + ... lies between low and high, times 2^(e-p); x is
+        the sum of their exponents.
+        """
+        if self.factors[0] != (at, t, p):
+            self.factors = ((at, t, p), {})
+        if (label, weights) not in self.factors[1]:
+            found = (1 << p, 1 << p, 0, 0)
+            *rest, last = weights
+            for x in self.exponents(at, t, p, label):
+                m, k = exp_parts(x, p)
+                m_low, m_high = m - p - 8, m + p + 16
+                # For k > 0 the factor is divided by 2^k as often as e^(-t alpha) is multiplied.
+                low = high = last << p
+                down, up, lift = p - min(k, 0), max(k, 0), 0
+                for w in reversed(rest):
+                    lift += up
+                    low = (low * m_low >> down) + (w << p >> lift)
+                    high = -(-high * m_high >> down) + (w << p >> lift) + 1
+                found = times(found, (low, high, lift, x), p)
+            self.factors[1][label, weights] = found
+        product: tuple[int, int, int, int] = self.factors[1][label, weights]
+        return product
+
+    def is_bounded(
+        self,
+        at: int,
+        q: Fraction,
+        t: Fraction,
+        bound: Fraction,
+        pair: tuple[int, int] | None = None,
+    ) -> bool:
+        """Return whether ln B(t) of (6) is at most `bound`, for test point `at`.
+
+        With a pair (i, b) of classes ln B_ib(t) of B.2. With e = e^(-t alpha) a label Y gives the
+        mean of e^Y = (w_0 + w_1 e)/N; for a pair that of e^(Y_i - Y_b) = (w_0 + w_1 e + w_2 e^2)/(N
+        e), w_1 for the other classes.
+        """
+        a, whole = q.as_integer_ratio()
+        own, start, rise = whole - a, t / 2 - bound, 0
+        weights: list[tuple[int, ...]] = [(own, a), (a, own)]
+        if pair is not None:
+            others = len(self.sums) - 1
+            own, whole, start, rise = own * others, whole * others, -bound, 1
+            weights = [(a, whole - 2 * a, a)] * len(self.sums)
+            weights[pair[0]] = (a, whole - own - a, own)
+            weights[pair[1]] = (own, whole - own - a, a)
 
         def ask(p: int) -> bool | None:
-            low = high = 1 << p
-            e, found = 0, self.scores(at, -t, p)
-            for x, label in zip(found[0], self.labels, strict=True):
-                # x 2^-p is between this one minus 1 and plus 2: 2 reach < 2^(extra - 1).
-                m, k = exp_parts(x >> found[1], p)
-                m_low, m_high = m - p - 8, m + p + 16
-                one, two = (a, c) if label else (c, a)
-                if k > 0:
-                    f_low = (one << p >> k) + two * m_low
-                    f_high = (one << p >> k) + two * m_high + 1
-                    e += k
-                else:
-                    f_low = (one << p) + (two * m_low >> -k)
-                    f_high = (one << p) + (two * m_high >> -k) + 1
-                low, high = low * f_low, high * f_high
-                down = low.bit_length() - p - 1
-                low, high, e = low >> down, -(-high >> down), e + down - p
-            e, (logs, logs_high) = e - p, log_between(a + c, p)
-            start = ((t / 2 - bound).numerator << p) // (t / 2 - bound).denominator
+            found = (1 << p, 1 << p, 0, 0)
+            for label, each in enumerate(weights):
+                found = times(found, self.product(at, t, p, label, each), p)
+            low, high, e, total = found
+            e, (logs, logs_high) = e - p, log_between(whole, p)
+            offset = (start.numerator << p) // start.denominator - rise * total
             power = sorted((e * ln2(p), e * (ln2(p) + 2)))
             return order(
-                log_between(low, p)[0] + power[0] + start - self.n * logs_high,
-                log_between(high, p)[1] + power[1] + start + 1 - self.n * logs,
+                log_between(low, p)[0] + power[0] + offset - self.n * (logs_high + 2 * rise),
+                log_between(high, p)[1] + power[1] + offset + 1 - self.n * (logs - rise),
             )
 
         return t == 0 <= bound or decide(ask, most=1 << 12)
+
+    def largest(self, at: int) -> int:
+        """Return the class of the largest score without noise, exactly; the last where equal."""
+        best = 0
+        for c in range(1, len(self.sums)):
+            ahead = [x - y for x, y in zip(self.sums[c], self.sums[best], strict=True)]
+            if self.sign(at, ahead, 0) >= 0:
+                best = c
+        return best
 
     def sign(self, at: int, weights: Sequence[int], total: int) -> int:
         """Return the sign of sum_j weights_j u_j - total/2, exactly, for test point `at`."""
@@ -1272,6 +1514,9 @@ class Classifier:
         at, q = int(record["index"]), rational(run["noise_model"]["q"], "q")
         if int(record["label"]) != self.test_labels[at]:
             yield "label: the data have another"
+        if "rivals" in record:
+            yield from self.false_rivals(record, at, q)
+            return
         if record["constant"]:
             if not self.is_constant(at):
                 yield "constant: some labelling changes the vote"
@@ -1281,9 +1526,28 @@ class Classifier:
         if bound < 0 and not self.is_bounded(at, q, t, bound):
             yield "log_error: ln B(t) is above it"
         a, b = q.as_integer_ratio()
-        mean = [(b - 2 * a) * x + a * y for x, y in zip(self.sum_ones, self.sum_all, strict=True)]
+        mean = [(b - 2 * a) * x + a * y for x, y in zip(self.sums[1], self.sum_all, strict=True)]
         if not record["decided"] and (self.sign(at, mean, b) >= 0) != (record["prediction"] == "1"):
             yield "prediction: not the sign of the mean score"
+
+    def false_rivals(self, record: dict[str, Any], at: int, q: Fraction) -> Iterator[str]:
+        """Yield what the data show to be false of the classes in a record."""
+        winner = int(record["prediction"])
+        # Rivals of one t after the other: they share most factors.
+        for rival in sorted(record["rivals"], key=lambda rival: binary64(rival["t"], "t")):
+            t, bound = binary64(rival["t"], "t"), binary64(rival["log_error"], "log_error")
+            pair = (winner, int(rival["class"]))
+            if bound < 0 and not self.is_bounded(at, q, t, bound, pair):
+                yield f"log_error: ln B(t) of rival {pair[1]} is above it"
+        if not record["decided"] and self.largest(at) != winner:
+            yield "prediction: not the class of the largest score without noise"
+
+    def unsmoothed(self, record: dict[str, Any]) -> bool:
+        """Return whether the same classifier gives the label of a record at q = 0."""
+        at, label = int(record["index"]), int(record["label"])
+        if "rivals" in record:
+            return self.largest(at) == label
+        return (self.sign(at, self.sums[1], 1) >= 0) == (label == 1)
 
 
 def design(scale: dict[str, Any], train: Array, test: Array) -> Iterator[list[float]]:
@@ -1379,7 +1643,7 @@ def same_records(data: bytes, records: Sequence[dict[str, Any]]) -> None:
         raise Bad(UNTRUSTED, f"certificates.jsonl: not {len(records)} lines")
     for at, (line, record) in enumerate(zip(lines, records, strict=True)):
         read = read_plain(line, f"certificates.jsonl, line {at + 1}")
-        signed = {name: record[name] for name in COMPARED}
+        signed = {name: value for name, value in record.items() if name not in SIGNED_ONLY}
         if isinstance(signed["log_error"], list) and isinstance(read, dict):
             stated = str(read.get("log_error"))
             if FLOAT.fullmatch(stated) and binary64(stated, "log_error") >= upper_end(
@@ -1399,12 +1663,15 @@ def check_figures(found: Evidence, unsmoothed: int | None, report: Report) -> No
 
     right = [r for r in records if r["prediction"] == r["label"]]
     proven = [r for r in right if r["decided"]]
-    ones = sum(record["label"] == "1" for record in records)
-    hits = {"clean": len(right), "decided": len(proven)}
-    hits |= {"constant_0": total - ones, "constant_1": ones}
+    labels = Counter(record["label"] for record in records)
+    each = [share(labels[str(c)]) for c in range(int(run["noise_model"]["classes"]))]
+    stated: dict[str, Any] = {"clean": share(len(right)), "decided": share(len(proven))}
     if unsmoothed is not None:
-        hits["unsmoothed"] = unsmoothed
-    wrong = [name for name, count in hits.items() if run["accuracy"][name] != share(count)]
+        stated["unsmoothed"] = share(unsmoothed)
+    multi = run["vote"] in VOTES
+    stated |= {"constant": each} if multi else {"constant_0": each[0], "constant_1": each[1]}
+    wrong = [name for name, value in stated.items() if run["accuracy"][name] != value]
+    wrong += ["vacuous"] if multi and not is_vacuous(run["vacuous"], records, report) else []
     for name, curve in run["certified_accuracy"].items():
         radii = sorted((int(record["radius"][name]) for record in proven), reverse=True)
         counts, reach = [], len(radii)
@@ -1415,8 +1682,8 @@ def check_figures(found: Evidence, unsmoothed: int | None, report: Report) -> No
             while reach and radii[reach - 1] < r:
                 reach -= 1
             counts.append(reach)
-        stated = {"correct": [str(c) for c in counts], "of": str(total)}
-        if curve != {**stated, "accuracy": [share(c) for c in counts]}:
+        counted = {"correct": [str(c) for c in counts], "of": str(total)}
+        if curve != {**counted, "accuracy": [share(c) for c in counts]}:
             wrong.append(f"certified_accuracy.{name}")
     if wrong:
         report.add("figures", FAILED, f"{', '.join(wrong)}: not what the records give", REFUTED)
@@ -1424,6 +1691,21 @@ def check_figures(found: Evidence, unsmoothed: int | None, report: Report) -> No
         report.add("figures", CHECKED, "accuracies follow from the records")
     if unsmoothed is None:
         report.add("unsmoothed", NOT_CHECKED, "that accuracy needs all records and the data")
+
+
+def is_vacuous(stated: dict[str, str], records: Sequence[dict[str, Any]], report: Report) -> bool:
+    """Return whether the rivals' bounds prove no winner of either vote for as many records."""
+    found = dict.fromkeys(VOTES, 0)
+    try:
+        for record in records:
+            logs = rival_bounds(record)
+            beaten = all(map(is_majority, logs))
+            found["pairwise"] += not beaten
+            found["plurality"] += not (beaten and (len(logs) == 1 or is_sum(logs, 1)))
+    except Open as error:
+        report.add("vacuous", NOT_CHECKED, str(error), OPEN)
+        return True
+    return stated == {name: str(count) for name, count in found.items()}
 
 
 def check_each(
@@ -1501,7 +1783,9 @@ def check_mathematics(
     run, records = found.run, pick(found.records, sample, f"{seed} {found.root}")
     q, n, source = run["noise_model"]["q"], run["training_points"], run["source"]
     q = q if len(q) <= 40 else f"{q[:40]}... ({len(q)} characters)"
-    report.remarks.append(f"about: flips of {n} training labels, q = {q}, {source[:60]!a}")
+    votes = f"{run['noise_model']['classes']} classes, {run['vote']} vote, "
+    votes = votes if run["vote"] in VOTES else ""
+    report.remarks.append(f"about: flips of {n} training labels, {votes}q = {q}, {source[:60]!a}")
     report.remarks.append(ISSUER)
     check_each("radii", records, lambda r: false_statements(run, r), report, progress)
     unsmoothed = None
@@ -1519,11 +1803,7 @@ def check_mathematics(
                 *(report, progress),
             )
             if found.complete and len(records) == len(found.records):
-                unsmoothed = sum(
-                    (classifier.sign(int(r["index"]), classifier.sum_ones, 1) >= 0)
-                    == (r["label"] == "1")
-                    for r in records
-                )
+                unsmoothed = sum(map(classifier.unsmoothed, records))
         except Open as error:
             done = [name for name, _, _, _ in report.steps]
             for step in ("data", "alpha", "log_error"):

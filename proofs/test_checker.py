@@ -46,6 +46,68 @@ def test_the_tail_is_its_formula_at_the_median_and_less_elsewhere():
             assert all(value < values[median] for m, value in enumerate(values) if m != median)
 
 
+def regions(numbers, r):
+    """Return 1 - F^-1(r) by the recurrences of tail_ratio; `numbers` are high, rest, low."""
+    high, rest, low = numbers
+    theirs, ours = [high**r], [low**r]
+    for k in range(1, 2 * r + 1):
+        for masses_k, first, last in ((theirs, high, low), (ours, low, high)):
+            before = masses_k[k - 2] if k > 1 else 0
+            total = rest * (r - k + 1) * masses_k[k - 1] + last * (2 * r - k + 2) * before
+            assert total % (first * k) == 0
+            masses_k.append(total // (first * k))
+    whole = (high + rest + low) ** r
+    assert sum(theirs) == sum(ours) == whole
+    assert theirs == ours[::-1]
+    half, lost = whole, 0
+    for mass, cost in zip(theirs, ours, strict=True):
+        if 2 * mass >= half:
+            return Fraction(2 * mass * lost + half * cost, 2 * mass * whole)
+        half, lost = half - 2 * mass, lost + cost
+    raise AssertionError("half of the mass is not reached")
+
+
+def test_the_tail_of_k_classes_is_that_of_every_noisy_labelling():
+    """Points one by one, by their likelihood ratio, until half of the adversary's mass is lost."""
+    for k, q in product(
+        (3, 4, 5), (Fraction(1, 10), Fraction(2, 5), Fraction(3, 5), Fraction(1, 99))
+    ):
+        a, b = q.as_integer_ratio()
+        numbers = ((b - a) * (k - 1), (k - 2) * a, a)
+        for r in range(5 if k == 3 else 4):
+            points = []
+            for noisy in product(range(k), repeat=r):  # the true class is 0, the adversary's 1
+                masses_of = [
+                    math.prod(
+                        ((1 - q) if y == own else q / (k - 1) for y in noisy), start=Fraction(1)
+                    )
+                    for own in (1, 0)
+                ]
+                points.append((masses_of[1] / masses_of[0], *masses_of))
+            left, error = HALF, Fraction(0)
+            for _, mass, cost in sorted(points):
+                part = min(Fraction(1), left / mass)
+                left, error = left - part * mass, error + part * cost
+            assert not left
+            assert regions(numbers, r) == error
+
+
+def test_the_factors_of_a_pair():
+    """(w_0 + w_1 e + w_2 e^2)/(N e) is the mean of e^(Y_i - Y_b), for each label."""
+    a, b, k = sympy.symbols("a b k", positive=True)
+    e = sympy.symbols("e", positive=True)
+    q, whole, own = a / b, b * (k - 1), (b - a) * (k - 1)
+    keep, other = 1 - q, q / (k - 1)
+    for (up, down), weights in (
+        ((keep, other), (a, whole - own - a, own)),
+        ((other, keep), (own, whole - own - a, a)),
+        ((other, other), (a, whole - 2 * a, a)),
+    ):
+        mean = up * e + (1 - up - down) + down / e
+        written = sum(w * e**i for i, w in enumerate(weights)) / (whole * e)
+        assert sympy.simplify(mean - written) == 0
+
+
 def test_half_of_the_mass_is_never_met():
     """Else the numerator of q would divide a power of that of 1 - q, and the other way round."""
     for b in range(3, 40):

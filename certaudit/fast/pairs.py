@@ -221,7 +221,7 @@ def log_sum(values: Floats) -> tuple[Floats, Floats]:
     Proof: `proofs/binned-pairs.md`.
     """
     largest = values.max(axis=1)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         parts = exp_minus(largest[:, None] - values)
         total = log_normal(np.maximum(parts.sum(axis=1), 1.0)) + largest
         error = 2.0**-43 + (values.shape[1] + np.abs(largest)) * 2.0**-50

@@ -14,7 +14,6 @@ from certaudit.records.model import (
     BUNDLE_TYPE,
     MAX_BUNDLE,
     PAYLOAD_TYPE,
-    PREDICATE_TYPE,
     STATEMENT_TYPE,
     Bundle,
     Envelope,
@@ -27,6 +26,7 @@ from certaudit.records.model import (
     Stamps,
     Statement,
     Tree,
+    predicate_type,
     subjects,
 )
 
@@ -61,7 +61,7 @@ def statement(
         Statement(
             STATEMENT_TYPE,
             Predicate(dict(annotations), run, tree),
-            PREDICATE_TYPE,
+            predicate_type(run),
             subjects(records_sha256, run),
         )
     )

@@ -17,12 +17,10 @@ from certaudit.records.merkle import Tree, audit_path, path_leads_to
 from certaudit.records.model import (
     INCLUSION_TYPE,
     MAX_BUNDLE,
-    MAX_LINE,
     MAX_PROOF,
     MAX_RECORDS,
     Bundle,
     InclusionProof,
-    Record,
     Series,
     Statement,
     run_digest,
@@ -98,7 +96,7 @@ def _read(bundle: bytes, records: bytes, key: PublicKey | None) -> Evidence:
     run = statement.predicate.run
     digest = run_digest(run)
     series, tree, found = Series(run, digest), Tree(), []
-    read, plain = decoder(Record, limit=MAX_LINE), msgspec.json.Decoder().decode
+    read, plain = decoder(series.kind, limit=series.limit), msgspec.json.Decoder().decode
     for number, line in _lines(records):
         what = f"{RECORDS} line {number}"
         series.add(read(line, what), what)
@@ -148,19 +146,18 @@ def read_inclusion(proof: bytes, key: PublicKey, *, what: str = "proof") -> Incl
         raise InputError(f"{what}: does not end with a newline")
     found = decode(proof[:-1], InclusionProof, what=what, limit=MAX_PROOF)
     bundle, statement = _statement(found.bundle, key, f"{what}: bundle")
-    line = encode(found.record)
-    if len(line) > MAX_LINE:
-        raise InputError(f"{what}: its record is longer than {MAX_LINE} bytes")
-    tree, leaf = statement.predicate.tree, int(found.leaf)
+    run, line = statement.predicate.run, encode(found.record)
+    digest, tree, leaf = run_digest(run), statement.predicate.tree, int(found.leaf)
+    series = Series(run, digest, leaf)
+    if len(line) > series.limit:
+        raise InputError(f"{what}: its record is longer than {series.limit} bytes")
     if leaf >= int(tree.size):
         raise InputError(f"{what}: leaf {leaf} is beyond the {tree.size} records signed")
     path = [bytes.fromhex(text) for text in found.path]
     expected = bytes.fromhex(tree.root)
     if not path_leads_to(expected, leaf=line, index=leaf, size=int(tree.size), path=path):
         raise Untrusted(f"{what}: its path does not lead from this record to the signed root")
-    run = statement.predicate.run
-    digest = run_digest(run)
-    Series(run, digest, leaf).add(found.record, what)
+    series.add(found.record, what)
     plain = msgspec.json.decode
     return Inclusion(bundle, statement, plain(encode(run)), digest, plain(line), leaf)
 
@@ -180,6 +177,8 @@ def prove_inclusion(bundle: bytes, records: bytes, row: int) -> bytes:
     leaf = indices.index(row)
     lines = records.split(b"\n")[:-1]
     path = tuple(node.hex() for node in audit_path(lines, leaf))
-    record = decode(lines[leaf], Record, what=f"{RECORDS} line {leaf + 1}", limit=MAX_LINE)
+    series = Series(evidence.statement.predicate.run, evidence.run_digest)
+    what = f"{RECORDS} line {leaf + 1}"
+    record = decode(lines[leaf], series.kind, what=what, limit=series.limit)
     proof = InclusionProof(evidence.bundle, str(leaf), path, record, INCLUSION_TYPE)
     return object_line(proof)

@@ -16,10 +16,9 @@ from certaudit.records.canonical import decode, decoder, parse_strict
 from certaudit.records.merkle import Tree
 from certaudit.records.model import (
     MAX_BUNDLE,
-    MAX_LINE,
     MAX_RECORDS,
+    MULTICLASS_RECORD_TYPE,
     RECORD_TYPE,
-    Record,
     Run,
     Series,
     run_digest,
@@ -32,7 +31,8 @@ _NUMBERS = frozenset(
     {
         *("format", "classes", "dropped", "shape", "correct", "of", "accuracy"),
         *("training_points", "feature_columns", "test_points", "certified_points"),
-        *("clean", "decided", "unsmoothed", "constant_0", "constant_1"),
+        *("clean", "decided", "unsmoothed", "constant_0", "constant_1", "constant"),
+        *("pairwise", "plurality"),
         *("points", "undecided", "loose", "failed"),
     }
 )
@@ -74,6 +74,42 @@ class _Certificate(msgspec.Struct, forbid_unknown_fields=True):
     p_lower: float
     radius: dict[str, int]
 
+    def members(self) -> dict[str, object]:
+        """Return the members of the record that it has of its own kind."""
+        bound = self.log_error
+        found = {"type": RECORD_TYPE, "constant": self.constant, "t": self.t}
+        return {**found, "log_error": None if bound is None else bound.hex()}
+
+
+class _Rival(msgspec.Struct, forbid_unknown_fields=True, rename={"class_": "class"}):
+    """A rival in a line of certificates.jsonl, in its order."""
+
+    class_: int
+    t: str
+    log_error: float
+
+
+class _MulticlassCertificate(msgspec.Struct, forbid_unknown_fields=True):
+    """A line of certificates.jsonl of a multi-class run, in its order."""
+
+    index: int
+    prediction: int
+    label: int
+    decided: bool
+    rivals: list[_Rival]
+    log_error: float
+    p_lower: float
+    radius: dict[str, int]
+
+    def members(self) -> dict[str, object]:
+        """Return the members of the record that it has of its own kind."""
+        rivals = [
+            {"class": str(each.class_), "t": each.t, "log_error": each.log_error.hex()}
+            for each in self.rivals
+        ]
+        found = {"type": MULTICLASS_RECORD_TYPE, "log_error": self.log_error.hex()}
+        return {**found, "rivals": rivals}
+
 
 def read_run(
     run: bytes,
@@ -93,7 +129,11 @@ def read_run(
     parsed = _read_run_json(run, run_name)
     digest = run_digest(parsed)
     series, tree = Series(parsed, digest), Tree()
-    read, check = msgspec.json.Decoder(_Certificate).decode, decoder(Record, limit=MAX_LINE)
+    shape: type[_Certificate | _MulticlassCertificate] = _Certificate
+    if parsed.multiclass:
+        shape = _MulticlassCertificate
+    read = msgspec.json.Decoder(shape).decode
+    check = decoder(series.kind, limit=series.limit)
     write, spell = msgspec.json.Encoder(order="sorted").encode, json.JSONEncoder(allow_nan=False)
     if not certificates.endswith(b"\n"):
         raise InputError(f"{certificates_name}: does not end with a newline")
@@ -104,23 +144,19 @@ def read_run(
         what = f"{certificates_name} line {number}"
         try:
             found = read(text)
-            same = spell.encode(msgspec.structs.asdict(found)).encode() == text
+            same = spell.encode(msgspec.to_builtins(found)).encode() == text
         except (ValueError, RecursionError) as error:
             raise InputError(f"{what}: {_reason(error)}") from None
         if not same:
             _differs(text, what)
-        bound = found.log_error
         line = write(
             {
-                "type": RECORD_TYPE,
+                **found.members(),
                 "run": digest,
                 "index": str(found.index),
                 "label": str(found.label),
                 "prediction": str(found.prediction),
                 "decided": found.decided,
-                "constant": found.constant,
-                "t": found.t,
-                "log_error": None if bound is None else bound.hex(),
                 "p_lower": found.p_lower.hex(),
                 "radius": {name: str(value) for name, value in found.radius.items()},
                 "engine": parsed.engine,

@@ -1,5 +1,8 @@
 """The documents of docs/records.md as closed types: what is decoded into them is well-formed.
 
+A run is of one of two kinds: of two labels and the majority vote, or of K classes and one of
+their votes. Its records and the statement over it are of the same kind.
+
 Every rule that needs no mathematics is checked here, within a document when it is decoded and
 between documents by Series. Whether a record is true is not asked: that is the checker's task.
 Rules are kept on construction too, so that nothing ill-formed can be signed.
@@ -23,41 +26,49 @@ __all__ = [
     "BUNDLE_TYPE",
     "INCLUSION_TYPE",
     "MAX_BUNDLE",
+    "MAX_CLASSES",
     "MAX_LINE",
+    "MAX_LINE_MULTICLASS",
     "MAX_PROOF",
     "MAX_RECORDS",
+    "MULTICLASS_RECORD_TYPE",
     "PAYLOAD_TYPE",
-    "PREDICATE_TYPE",
     "RECORD_TYPE",
     "STATEMENT_TYPE",
     "Array",
     "Bundle",
     "Envelope",
     "InclusionProof",
+    "MulticlassRecord",
     "Predicate",
     "Radius",
     "Record",
+    "Rival",
     "Run",
     "Series",
     "Statement",
     "Subject",
     "Tree",
     "json_schema",
+    "predicate_type",
     "run_digest",
     "subjects",
 ]
 
 RECORD_TYPE: Final = "urn:certaudit:record:label-flip:v1"
+MULTICLASS_RECORD_TYPE: Final = "urn:certaudit:record:label-flip-multiclass:v1"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE: Final = "urn:certaudit:certificates:label-flip:v1"
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 BUNDLE_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 INCLUSION_TYPE: Final = "urn:certaudit:inclusion:v1"
 
 MAX_LINE = 64 << 10
+MAX_LINE_MULTICLASS = 128 << 10
+"""Longer: 999 rivals take up to 86 KB."""
 MAX_BUNDLE = 16 << 20
-MAX_PROOF = MAX_BUNDLE + 2 * MAX_LINE
+MAX_PROOF = MAX_BUNDLE + MAX_LINE_MULTICLASS + MAX_LINE
 MAX_RECORDS = 10_000_000
+MAX_CLASSES = 1_000
 MAX_EXPONENT = 1 << 16
 
 # `$` alone would let a newline follow.
@@ -103,14 +114,16 @@ class NoiseModel(Closed, frozen=True):
 
     name: Literal["label-flip"]
     q: Rational
-    classes: Literal["2"]
+    classes: Count
 
     def __post_init__(self) -> None:
-        q = parse_rational(self.q, "q")
+        q, classes = parse_rational(self.q, "q"), int(self.classes)
         if format_rational(q) != self.q:
             raise InputError(f"q: {self.q[:40]!r} is not in lowest terms")
-        if not 0 < 2 * q < 1:
-            raise InputError("q: must lie strictly between 0 and 1/2")
+        if not 2 <= classes <= MAX_CLASSES:
+            raise InputError(f"classes: must be 2 to {MAX_CLASSES}")
+        if not 0 < classes * q < classes - 1:
+            raise InputError(f"q: must lie strictly between 0 and {classes - 1}/{classes}")
 
 
 class Ridge(Closed, frozen=True):
@@ -187,17 +200,26 @@ class Versions(Closed, frozen=True, rename={"python_flint": "python-flint"}):
 
 
 class Accuracy(Closed, frozen=True):
-    """Accuracies on the certified points, each a binary64."""
+    """Accuracies on the certified points, each a binary64; `constant` has one for each class."""
 
     clean: Binary64
     decided: Binary64
     unsmoothed: Binary64
-    constant_0: Binary64
-    constant_1: Binary64
+    constant_0: Binary64 | UnsetType = UNSET
+    constant_1: Binary64 | UnsetType = UNSET
+    constant: tuple[Binary64, ...] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        fields = (self.clean, self.decided, self.unsmoothed, self.constant_0, self.constant_1)
-        _check_binary64(fields)
+        pair = [text for text in (self.constant_0, self.constant_1) if text is not UNSET]
+        each = () if self.constant is UNSET else self.constant
+        _check_binary64((self.clean, self.decided, self.unsmoothed, *pair, *each))
+
+
+class Vacuous(Closed, frozen=True):
+    """For how many points the bounds prove no winner of either vote."""
+
+    pairwise: Count
+    plurality: Count
 
 
 class Curve(Closed, frozen=True):
@@ -247,8 +269,8 @@ class Run(Closed, frozen=True):
     certaudit: str
     format: Literal["1"]
     noise_model: NoiseModel
-    classifier: Literal["least squares"]
-    vote: Literal["majority"]
+    classifier: Literal["least squares", "one-hot least squares"]
+    vote: Literal["majority", "pairwise", "plurality"]
     guarantee: tuple[Literal["kl", "tight"], ...]
     engine: str
     ridge: Ridge
@@ -268,6 +290,17 @@ class Run(Closed, frozen=True):
     certified_accuracy: Curves
     findings: tuple[RunFinding, ...]
     escalated: Escalated | UnsetType = UNSET
+    vacuous: Vacuous | UnsetType = UNSET
+
+    @property
+    def multiclass(self) -> bool:
+        """Whether it is of the kind of K classes; K may be 2."""
+        return self.vote != "majority"
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return int(self.noise_model.classes)
 
     def __post_init__(self) -> None:
         if self.guarantee not in (("kl",), ("kl", "tight")):
@@ -283,8 +316,32 @@ class Run(Closed, frozen=True):
             raise InputError("training_points, or the columns of X_train: none")
         if int(self.certified_points) > MAX_RECORDS:
             raise InputError(f"certified_points: more than {MAX_RECORDS}")
+        self._check_kind()
         self._check_escalated()
         self._check_shapes()
+
+    def _check_kind(self) -> None:
+        """Check what the two kinds of runs do not have in common."""
+        accuracy, vacuous = self.accuracy, self.vacuous
+        pair = [accuracy.constant_0 is not UNSET, accuracy.constant_1 is not UNSET]
+        if (self.classifier == "one-hot least squares") != self.multiclass:
+            raise InputError(f"classifier: {self.classifier!r} has no {self.vote} vote")
+        if not self.multiclass:
+            if self.classes != 2:
+                raise InputError("classes: the majority vote is one of 2 classes")
+            if not all(pair) or accuracy.constant is not UNSET:
+                raise InputError("accuracy: constant_0 and constant_1 belong to the majority vote")
+            if vacuous is not UNSET:
+                raise InputError("vacuous: does not belong to the majority vote")
+            return
+        if self.positive is not None and self.classes != 2:
+            raise InputError("positive: belongs to 2 classes")
+        if any(pair) or accuracy.constant is UNSET or len(accuracy.constant) != self.classes:
+            raise InputError("accuracy: constant, and nothing else, has a share for each class")
+        if vacuous is UNSET:
+            raise InputError("vacuous: is missing")
+        if max(int(vacuous.pairwise), int(vacuous.plurality)) > int(self.certified_points):
+            raise InputError("vacuous: more points than certified_points")
 
     def _check_escalated(self) -> None:
         if isinstance(self.escalated, Escalated):
@@ -333,10 +390,9 @@ class Radius(Closed, frozen=True):
     tight: Count | UnsetType = UNSET
 
 
-class Record(Closed, frozen=True):
-    """One line of records.jsonl: a certificate of one test point."""
+class Record(Closed, frozen=True, tag_field="type", tag=RECORD_TYPE):
+    """One line of records.jsonl: a certificate of one test point, of two labels."""
 
-    type: Literal["urn:certaudit:record:label-flip:v1"]
     run: Digest
     index: Count
     label: Label
@@ -351,7 +407,7 @@ class Record(Closed, frozen=True):
     annotations: dict[str, Any]
 
     def __post_init__(self) -> None:
-        t, log_error, radius = self.t, self.log_error, self.radius
+        t, log_error = self.t, self.log_error
         if (t is None) != self.constant or (log_error is None) != self.constant:
             raise InputError("t and log_error are null when, and only when, constant is true")
         if isinstance(log_error, tuple):
@@ -362,30 +418,86 @@ class Record(Closed, frozen=True):
             _check_binary64((t, log_error))
         if isinstance(log_error, tuple) and t is not None:
             _check_binary64((t,))
-        _check_binary64((self.p_lower,))
-        if not self.decided and (radius.kl != "0" or radius.tight not in ("0", UNSET)):
-            raise InputError("a radius is not 0 although nothing is decided")
-        if self.annotations:
-            check_plain(self.annotations, depth=1)
+        _check_certificate(self)
+
+
+class Rival(Closed, frozen=True, rename={"class_": "class"}):
+    """A bound on ln P(score of the prediction <= score of this class), and its witness t."""
+
+    class_: Count
+    t: Binary64
+    log_error: Binary64
+
+    def __post_init__(self) -> None:
+        _check_binary64((self.t, self.log_error))
+        if float.fromhex(self.t) < 0:
+            raise InputError("t: is negative")
+        _check_log_error(self.log_error)
+
+
+class MulticlassRecord(Closed, frozen=True, tag_field="type", tag=MULTICLASS_RECORD_TYPE):
+    """One line of records.jsonl: a certificate of one test point, of K classes."""
+
+    run: Digest
+    index: Count
+    label: Count
+    prediction: Count
+    decided: bool
+    rivals: Annotated[tuple[Rival, ...], Meta(min_length=1, max_length=MAX_CLASSES - 1)]
+    log_error: Binary64
+    p_lower: Binary64
+    radius: Radius
+    engine: str
+    annotations: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        _check_binary64((self.log_error,))
+        _check_log_error(self.log_error)
+        _check_certificate(self)
+
+
+AnyRecord: TypeAlias = Record | MulticlassRecord
+
+
+def _check_log_error(text: str) -> None:
+    if float.fromhex(text) > 0:
+        raise InputError("log_error: is above 0")
+
+
+def _check_certificate(record: AnyRecord) -> None:
+    """Check what holds for the records of both kinds."""
+    radius = record.radius
+    _check_binary64((record.p_lower,))
+    if not record.decided and (radius.kl != "0" or radius.tight not in ("0", UNSET)):
+        raise InputError("a radius is not 0 although nothing is decided")
+    if record.annotations:
+        check_plain(record.annotations, depth=1)
 
 
 class Series:
     """What holds between a run and its records; they are added in their order.
 
     They are of the first rows of the test set, every one: who may leave rows out may choose them.
-    `digest` is the run's, `start` the first line that is added.
+    `digest` is the run's, `start` the first line that is added. `kind` is the type of the records
+    of this run, `limit` the most bytes of one.
 
     Raises InputError, naming `what` was added.
     """
 
     def __init__(self, run: Run, digest: str, start: int = 0) -> None:
         self.count = start
+        self.kind: type[Record | MulticlassRecord] = Record
+        self.limit, self._classes = MAX_LINE, [str(each) for each in range(run.classes)]
+        if run.multiclass:
+            self.kind, self.limit = MulticlassRecord, MAX_LINE_MULTICLASS
         self._digest = digest
         self._points, self._training = int(run.test_points), int(run.training_points)
         self._expected, self._tight = int(run.certified_points), "tight" in run.guarantee
 
-    def add(self, record: Record, what: str) -> None:
+    def add(self, record: AnyRecord, what: str) -> None:
         """Check the next record."""
+        if not isinstance(record, self.kind):
+            raise InputError(f"{what}: is a record of another kind than its run")
         index, radius = int(record.index), record.radius
         if record.run != self._digest:
             raise InputError(f"{what}: is of another run ({record.run})")
@@ -400,7 +512,17 @@ class Series:
             largest = max(largest, int(radius.tight))
         if largest > self._training:
             raise InputError(f"{what}: a radius of {largest} is beyond the training set")
+        if isinstance(record, MulticlassRecord):
+            self._check_classes(record, what)
         self.count += 1
+
+    def _check_classes(self, record: MulticlassRecord, what: str) -> None:
+        """Check that the rivals are the other classes, each once and in their order."""
+        if not {record.label, record.prediction} <= set(self._classes):
+            raise InputError(f"{what}: a label, or its prediction, is none of the run's classes")
+        others = [each for each in self._classes if each != record.prediction]
+        if [rival.class_ for rival in record.rivals] != others:
+            raise InputError(f"{what}: its rivals are not the other classes, in ascending order")
 
     def end(self, what: str) -> None:
         """Check that there were as many records as the run certified."""
@@ -447,15 +569,30 @@ class Predicate(Closed, frozen=True):
             raise InputError("tree: its size is not the run's certified_points")
 
 
+PredicateType: TypeAlias = Literal[
+    "urn:certaudit:certificates:label-flip:v1",
+    "urn:certaudit:certificates:label-flip-multiclass:v1",
+]
+
+
+def predicate_type(run: Run) -> PredicateType:
+    """Return the type of a statement about a run: that of its kind."""
+    if run.multiclass:
+        return "urn:certaudit:certificates:label-flip-multiclass:v1"
+    return "urn:certaudit:certificates:label-flip:v1"
+
+
 class Statement(Closed, frozen=True, rename={"type_": "_type", "predicate_type": "predicateType"}):
     """The payload: an in-toto Statement v1."""
 
     type_: Literal["https://in-toto.io/Statement/v1"]
     predicate: Predicate
-    predicate_type: Literal["urn:certaudit:certificates:label-flip:v1"]
+    predicate_type: PredicateType
     subject: tuple[Subject, Subject, Subject, Subject, Subject]
 
     def __post_init__(self) -> None:
+        if self.predicate_type != predicate_type(self.predicate.run):
+            raise InputError("predicateType: is not that of the run's kind")
         if self.subject != subjects(self.subject[0].digest.sha256, self.predicate.run):
             raise InputError(
                 "subject: is not records.jsonl, X_test, X_train, y_test and y_train with the "
@@ -578,7 +715,7 @@ class InclusionProof(Closed, frozen=True):
     bundle: Bundle
     leaf: Count
     path: Annotated[tuple[Digest, ...], Meta(max_length=64)]
-    record: Record
+    record: AnyRecord
     type: Literal["urn:certaudit:inclusion:v1"]
 
     def __post_init__(self) -> None:
@@ -587,8 +724,8 @@ class InclusionProof(Closed, frozen=True):
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of all four documents: docs/schema/records.schema.json."""
-    kinds = (Record, Bundle, Statement, InclusionProof)
+    """Return the JSON Schema of every document: docs/schema/records.schema.json."""
+    kinds = (Record, MulticlassRecord, Bundle, Statement, InclusionProof)
     found, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -3,9 +3,10 @@
     python tests/corpus/generate.py [FOLDER]     writes data, keys and every case: the same bytes
     python tests/corpus/generate.py --certify    makes the runs below accept/ again, first
 
-The runs (run.json and certificates.jsonl of the accept cases in RUNS) are what `certaudit certify`
-wrote. All else follows from them: signatures are Ed25519 or deterministic ECDSA (RFC 6979), by
-keys that are for tests only. A refute case is an accept case with one false statement, signed.
+The runs (run.json and certificates.jsonl of the accept cases in RUNS and MULTI_RUNS) are what
+`certaudit certify` wrote. All else follows from them: signatures are Ed25519 or deterministic ECDSA
+(RFC 6979), by keys that are for tests only. A refute case is an accept case with one false
+statement, signed.
 
 case.json of a case: `base` (its files, less those in `leave_out`, stand below those of the case),
 `run` (the proof, where it is not the folder), `key`, `data`, `test`, `arguments`, and `says`: text
@@ -45,6 +46,7 @@ from certaudit.records.evidence import prove_inclusion
 from certaudit.records.from_run import read_run
 from certaudit.records.merkle import audit_path, root
 from certaudit.reference.least_squares import exact_alpha
+from certaudit.reference.multiclass import classify, log_pair_chernoff
 
 HERE = Path(__file__).parent
 KINDS = ("accept", "refute", "malformed", "untrusted")
@@ -74,6 +76,18 @@ def arrays(seed: str, train: int, tests: Sequence[float], columns: int) -> dict[
         "y_train": labels[:train],
         "X_test": rows[train:],
         "y_test": labels[train:],
+    }
+
+
+def three_clusters(seed: str, train: int, tests: Sequence[tuple[float, float, int]]) -> Json:
+    """Return clusters of three classes around the corners of a triangle, and test rows."""
+    corners = [(1.0, 0.0), (-0.5, 0.87), (-0.5, -0.87)]
+    noise = np.array(digits(seed, 2 * train)).reshape(-1, 2) / 4
+    return {
+        "X_train": (np.array([corners[i % 3] for i in range(train)]) + noise).round(2),
+        "y_train": np.arange(train, dtype=np.int64) % 3,
+        "X_test": np.array([[x, y] for x, y, _ in tests]),
+        "y_test": np.array([label for _, _, label in tests], dtype=np.int64),
     }
 
 
@@ -127,6 +141,8 @@ def data_files() -> dict[str, bytes]:
     signs = {k: 2 * v - 1 if k[0] == "y" else v for k, v in signs.items()}
     hard = arrays("hard", 12, [0.1, -0.2, 0.3], 2)
     hard["y_train"][:4] ^= 1
+    tests = [(1.0, 0.1, 0), (-0.4, -0.8, 2), (0.3, 0.45, 0), (0.02, 0.01, 1)]
+    classes = three_clusters("classes", 45, tests)
     flowers = arrays("flowers", 40, [0.5, -1, 1, -0.8, 0.05], 2)
     rows = np.concatenate([flowers["X_train"], flowers["X_test"]])
     kinds = ["lily" if y else "rose" for y in [*flowers["y_train"], *flowers["y_test"]]]
@@ -144,6 +160,7 @@ def data_files() -> dict[str, bytes]:
         "single.npz": npz(single),
         "signs.npz": npz(signs),
         "hard.npz": npz(hard),
+        "classes.npz": npz(classes),
         **damaged(npz(points)),
         "flowers.csv": table(rows, kinds),
         "flowers-train.csv": table(rows[:40], kinds[:40]),
@@ -244,12 +261,21 @@ def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+VOTES = ("pairwise", "plurality")
+PREDICATES = {
+    False: "urn:certaudit:certificates:label-flip:v1",
+    True: "urn:certaudit:certificates:label-flip-multiclass:v1",
+}
+"""The type of a statement, by whether its run has one of VOTES."""
+
+
 class Signed:
     """A signed run as values that may be changed, and signed again."""
 
     def __init__(self, run: Json, records: list[Json], key: Any = ED, notes: Json = None) -> None:
         self.run, self.records, self.key = run, records, key
         self.notes = {} if notes is None else notes
+        self.multi = run["vote"] in VOTES  # whatever becomes of the vote
 
     @classmethod
     def read(cls, name: str, key: Any = ED, notes: Json = None) -> Signed:
@@ -287,7 +313,7 @@ class Signed:
         return {
             "_type": "https://in-toto.io/Statement/v1",
             "predicate": {"annotations": self.notes, "run": self.run, "tree": tree},
-            "predicateType": "urn:certaudit:certificates:label-flip:v1",
+            "predicateType": PREDICATES[self.multi],
             "subject": subject,
         }
 
@@ -336,8 +362,8 @@ class Truth:
     """What is true of a run, by exact fractions and 60 digits (equation 6, section 4.1)."""
 
     def __init__(self, run: Json, data: dict[str, Any]) -> None:
-        positive = run["positive"]
-        labels = {k: self.zero_one(data[k], positive) for k in ("y_train", "y_test")}
+        positive, self.classes = run["positive"], int(run["noise_model"]["classes"])
+        labels = {k: self.numbers(data[k], positive) for k in ("y_train", "y_test")}
         self.y_train, self.y_test = labels["y_train"], labels["y_test"]
         kept = [j for j in range(data["X_train"].shape[1]) if str(j) not in run["scale"]["dropped"]]
         both = [np.asarray(data[k], dtype=float)[:, kept] for k in ("X_train", "X_test")]
@@ -355,8 +381,8 @@ class Truth:
         self.q = q
 
     @staticmethod
-    def zero_one(array: Any, positive: str | None) -> list[int]:
-        """Return labels as 0 and 1."""
+    def numbers(array: Any, positive: str | None) -> list[int]:
+        """Return labels as numbers of classes."""
         return [int(y) if positive is None else int(str(y) == positive) for y in array]
 
     def log_bound(self, at: int, t: str) -> Any:
@@ -369,9 +395,20 @@ class Truth:
                 total += mpmath.log(q + (1 - q) * e if y else (1 - q) + q * e)
             return total
 
+    def pair_bound(self, at: int, pair: tuple[int, int], t: str) -> Any:
+        """Return ln B_ib(t) of B.2 for a test point."""
+        numbers = [mpmath.mpf(a.numerator) / a.denominator for a in self.alpha[at]]
+        witness = mpmath.mpf(float.fromhex(t))
+        return log_pair_chernoff(witness, numbers, self.y_train, *pair, self.q, self.classes)
+
     def unsmoothed(self, records: Sequence[Json]) -> int:
         """Return how many labels of records the same classifier gets right at q = 0."""
         hits = 0
+        if records and "rivals" in records[0]:
+            for record in records:
+                found = classify(self.alpha[int(record["index"])], self.y_train, self.classes)
+                hits += str(found) == record["label"]
+            return hits
         for record in records:
             pairs = zip(self.alpha[int(record["index"])], self.y_train, strict=True)
             hits += (2 * sum(a for a, y in pairs if y) >= 1) == (record["label"] == "1")
@@ -401,11 +438,17 @@ def share(hits: int, total: int) -> str:
 def refigure(signed: Signed, truth: Truth | None = None) -> Signed:
     """Derive the accuracies of a run from its records again."""
     run, records = signed.run, signed.records
-    total, ones = len(records), sum(r["label"] == "1" for r in records)
+    total = len(records)
     right = [r for r in records if r["label"] == r["prediction"]]
     proven = [r for r in right if r["decided"]]
     counts = {"clean": len(right), "decided": len(proven)}
-    counts |= {"constant_0": total - ones, "constant_1": ones}
+    classes = int(run["noise_model"]["classes"])
+    each = [sum(r["label"] == str(c) for r in records) for c in range(classes)]
+    if run["vote"] in VOTES:
+        run["accuracy"]["constant"] = [share(count, total) for count in each]
+        run["vacuous"] = vacuous(records)
+    else:
+        counts |= {"constant_0": each[0], "constant_1": each[1]}
     if truth is not None:
         counts["unsmoothed"] = truth.unsmoothed(records)
     for name, count in counts.items():
@@ -419,6 +462,17 @@ def refigure(signed: Signed, truth: Truth | None = None) -> Signed:
             "accuracy": [share(c, total) for c in reached],
         }
     return signed.named()
+
+
+def vacuous(records: Sequence[Json]) -> Json:
+    """Return for how many records the rivals' bounds prove no winner of either vote."""
+    found = dict.fromkeys(VOTES, 0)
+    with mpmath.workdps(60):
+        for record in records:
+            errors = [mpmath.exp(float.fromhex(r["log_error"])) for r in record["rivals"]]
+            found["pairwise"] += bool(2 * max(errors) >= 1)
+            found["plurality"] += bool(2 * mpmath.fsum(errors) >= 1)
+    return {name: str(count) for name, count in found.items()}
 
 
 # ------------------------------------------------------------------------------- the cases
@@ -457,6 +511,21 @@ RUNS: dict[str, dict[str, Any]] = {
     },
     "one-point": {"data": "points.npz", "q": "0.1", "limit": 1, "guarantee": "kl"},
 }
+MULTI_RUNS: dict[str, dict[str, Any]] = {
+    "classes": {"data": "classes.npz", "q": "0.1", "vote": "plurality"},
+    "classes-pairwise": {"data": "classes.npz", "q": "1/5", "vote": "pairwise", "ridge": "1/3"},
+    "classes-uniform": {
+        "data": "classes.npz",
+        "q": "0.6",
+        "vote": "pairwise",
+        "guarantee": "kl",
+        "intercept": False,
+        "scale": "none",
+    },
+    "classes-five": {"data": "classes.npz", "q": "0.01", "vote": "plurality", "classes": 5},
+    "classes-two": {"data": "points.npz", "q": "0.1", "vote": "plurality"},
+    "classes-positive": {"data": "signs.npz", "q": "0.15", "vote": "pairwise", "positive": "1"},
+}
 VERSIONS = {
     "certaudit": "1.0.0",
     "python": "3.11.0",
@@ -470,7 +539,7 @@ def certify() -> None:
     """Make the runs again; what computed them is left out, for the same bytes everywhere."""
     from certaudit.cli.certify import certify_to_folder
 
-    for name, options in RUNS.items():
+    for name, options in (RUNS | MULTI_RUNS).items():
         chosen = {"guarantee": "all", **options}
         data, test = HERE / "data" / chosen.pop("data"), chosen.pop("test", None)
         with tempfile.TemporaryDirectory() as place:
@@ -1430,6 +1499,208 @@ class Malformed:
                         says="elsewhere")  # fmt: skip
 
 
+class Classes:
+    """Runs of K classes: accepted, with one false statement, malformed, and changed."""
+
+    def __init__(self, corpus: Corpus, two: Signed) -> None:
+        self.corpus, self.two = corpus, two
+        self.runs = {name: Signed.read(name) for name in MULTI_RUNS}
+        self.truths = {n: Truth(r.run, load(MULTI_RUNS[n])) for n, r in self.runs.items()}
+
+    def add(self, place: str, why: str, files: Any, of: str, says: str, *, data: bool) -> None:
+        """Add a case above a run."""
+        case: dict[str, Any] = {"base": f"accept/{of}", "leave_out": READ}
+        if data:
+            case["data"] = MULTI_RUNS[of]["data"]
+        self.corpus.add(place, why, files, **case, says=says)
+
+    def false(
+        self, of: str, what: str, why: str, says: str, at: int, change: Json, *, data: bool = False
+    ) -> None:
+        """Add a case where members of a record are others; `data`: only the data show it."""
+        signed = self.runs[of].copy()
+        for path, value in change.items():
+            put(signed.records[at], path, value)
+        refigure(signed, self.truths[of])
+        self.add(f"refute/{of}-{what}", why, signed.files(), of, says, data=data)
+
+    def false_run(self, what: str, why: str, says: str, path: str, value: Json) -> None:
+        """Add a case where a member of the run is another."""
+        signed, data = self.runs["classes"].copy(), path.endswith("unsmoothed")
+        put(signed.run, path, value)
+        files = signed.named().files()
+        self.add(f"refute/classes-{what}", why, files, "classes", says, data=data)
+
+    def add_all(self) -> None:
+        """Add them."""
+        for name, options in MULTI_RUNS.items():
+            folder, signed = HERE / "accept" / name, self.runs[name]
+            read = {file: (folder / file).read_bytes() for file in READ}
+            said = ", ".join(f"{k} {v}" for k, v in options.items())
+            settings = {"data": options["data"], "arguments": ["--require-all"]}
+            files = {**read, **signed.files()}
+            self.corpus.add(f"accept/{name}", f"A run of K classes: {said}.", files, **settings,
+                            says=f"{signed.run['vote']} vote")  # fmt: skip
+        base, data = self.runs["classes"], {"data": "classes.npz"}
+        for name, at in (("classes", 1), ("classes-two", 2)):
+            proof = {"proof.json": encode(self.runs[name].proof(at)) + b"\n"}
+            why = f"One record of {name} alone."
+            self.corpus.add(f"accept/{name}-proof", why, proof, run="proof.json",
+                            data=MULTI_RUNS[name]["data"], says="vote")  # fmt: skip
+        weaker = base.copy()
+        weaker.records[0].update(p_lower="0x0.0p+0", annotations={"a": "b"}, engine="mine")
+        weaker.records[0]["radius"]["tight"] = "0"
+        files = refigure(weaker).files()
+        self.corpus.add("accept/classes-weaker", "Less than is proven, and true.", files,
+                        base="accept/classes", leave_out=READ, **data, says="figures")  # fmt: skip
+        self.refute()
+        self.refute_rivals()
+        self.malformed()
+        for file, old, new in (
+            ("run.json", b'"pairwise": 2', b'"pairwise": 1'),
+            ("certificates.jsonl", b'"class": 1', b'"class": 0'),
+        ):
+            text = (HERE / "accept" / "classes" / file).read_bytes()
+            self.corpus.add(f"untrusted/classes-{file.partition('.')[0]}-read",
+                            f"{file} has another number than was signed.",
+                            {file: replacing(old, new)(text)},
+                            base="accept/classes", says=file)  # fmt: skip
+
+    def refute(self) -> None:
+        """Add what is false of a record, and of the figures."""
+        for of in ("classes", "classes-pairwise", "classes-five"):
+            record = self.runs[of].records[0]
+            for name, radius in record["radius"].items():
+                self.false(of, f"{name}-one-too-high", f"radius.{name} is one too high.",
+                           f"radius.{name}", 0,
+                           {f"radius.{name}": str(int(radius) + 1)})  # fmt: skip
+            with mpmath.workdps(60):
+                size = mpmath.exp(mpmath.mpf(float.fromhex(record["log_error"])))
+                above = first_above(1 - size)
+            why = "p_lower is the first float64 above 1 - e^log_error."
+            self.false(of, "p-lower-too-high", why, "p_lower", 0, {"p_lower": above})
+        zero = dict.fromkeys(self.runs["classes"].records[0]["radius"], "0")
+        label = str((int(self.runs["classes"].records[0]["label"]) + 1) % 3)
+        for what, why, says, change, data in (
+            ("not-decided", "The winner is proven, and not said to be.", "decided",
+             {"decided": False, "radius": zero}, False),
+            ("p-negative", "p_lower is negative.", "p_lower",
+             {"p_lower": "-0x0.0000000000001p-1022"}, False),
+            ("p-is-one", "p_lower is 1.", "p_lower", {"p_lower": ONE}, False),
+            ("label", "The data have another label.", "label", {"label": label}, True),
+        ):  # fmt: skip
+            self.false("classes", what, why, says, 0, change, data=data)
+        for of in ("classes", "classes-pairwise", "classes-two"):
+            records = self.runs[of].records
+            at = next(i for i, record in enumerate(records) if not record["decided"])
+            self.false(of, "decided", "No winner is proven, and one is said to be.", "decided",
+                       at, {"decided": True})  # fmt: skip
+            classes = int(self.runs[of].run["noise_model"]["classes"])
+            other = (int(records[at]["prediction"]) + 1) % classes
+            made = self.unbounded(other, classes)
+            self.false(of, "not-the-largest", "Undecided, for a class of a smaller score.",
+                       "prediction", at, made, data=True)  # fmt: skip
+        run, total = self.runs["classes"].run, len(self.runs["classes"].records)
+        for name in ("clean", "decided", "unsmoothed", "constant.0", "constant.2"):
+            text = run["accuracy"][name] if "." not in name else run["accuracy"]["constant"][
+                int(name[-1])]  # fmt: skip
+            hits = round(float.fromhex(text) * total)
+            wrong = share(hits + 1 if hits < total else hits - 1, total)
+            what = f"accuracy-{name.replace('.', '-')}"
+            self.false_run(what, f"The accuracy {name} is off by one point.",
+                           name.partition(".")[0], f"accuracy.{name}", wrong)  # fmt: skip
+        for vote, count in run["vacuous"].items():
+            wrong = str(int(count) - 1) if int(count) else "1"
+            self.false_run(f"vacuous-{vote}", f"The vacuous points of {vote} are off by one.",
+                           "vacuous", f"vacuous.{vote}", wrong)  # fmt: skip
+        self.false_run("curve", "A count is one too high.", "certified_accuracy",
+                       "certified_accuracy.kl.correct.0",
+                       lambda c: str(int(c) + 1))  # fmt: skip
+
+    @staticmethod
+    def unbounded(winner: int, classes: int) -> Json:
+        """Return members of a record that bounds nothing, for a class."""
+        zero = "0x0.0p+0"
+        names = [str(c) for c in range(classes) if c != winner]
+        rivals = [{"class": name, "log_error": zero, "t": zero} for name in names]
+        return {"prediction": str(winner), "rivals": rivals, "log_error": zero, "p_lower": zero}
+
+    def refute_rivals(self) -> None:
+        """Add bounds of rivals that are not what they should be."""
+        zero = "0x0.0p+0"
+        for of in ("classes", "classes-pairwise", "classes-five", "classes-two"):
+            signed, truth = self.runs[of], self.truths[of]
+            record = signed.records[0]
+            errors = [float.fromhex(rival["log_error"]) for rival in record["rivals"]]
+            at = errors.index(max(errors))
+            with mpmath.workdps(60):
+                total = mpmath.log(mpmath.fsum(map(mpmath.exp, errors)))
+                below = last_below(total)
+            if signed.run["vote"] == "pairwise" or len(errors) == 1:
+                below = math.nextafter(max(errors), -math.inf).hex()
+            self.false(of, "log-error-below", "log_error is the last float64 below its rivals'.",
+                       "log_error", 0, {"log_error": below, "p_lower": zero})  # fmt: skip
+            pair = (int(record["prediction"]), int(record["rivals"][at]["class"]))
+            with mpmath.workdps(60):
+                low = last_below(truth.pair_bound(0, pair, record["rivals"][at]["t"]))
+                errors[at] = float.fromhex(low)
+                total = max(errors)
+                if signed.run["vote"] == "plurality" and len(errors) > 1:
+                    total = float.fromhex(first_above(
+                        mpmath.log(mpmath.fsum(map(mpmath.exp, errors)))))  # fmt: skip
+            change = {f"rivals.{at}.log_error": low, "log_error": total.hex(), "p_lower": zero}
+            why = "A rival's log_error is the last float64 below ln B(t)."
+            self.false(of, "rival-too-low", why, f"rival {pair[1]}", 0, change, data=True)
+            t = (float.fromhex(record["rivals"][at]["t"]) * 1.5).hex()
+            why = "A rival's t is half as large again, and log_error that of the old one."
+            self.false(of, "wrong-witness", why, f"rival {pair[1]}", 0, {f"rivals.{at}.t": t},
+                       data=True)  # fmt: skip
+        record = self.runs["classes-pairwise"].records[0]
+        above = math.nextafter(float.fromhex(record["log_error"]), 0).hex()
+        self.false("classes-pairwise", "log-error-above", "log_error is above its largest rival's.",
+                   "log_error", 0, {"log_error": above, "p_lower": zero})  # fmt: skip
+        errors = [r["log_error"] for r in self.runs["classes"].records[0]["rivals"]]
+        largest = max(errors, key=float.fromhex)
+        self.false("classes", "log-error-largest", "log_error is that of one rival, for plurality.",
+                   "log_error", 0, {"log_error": largest, "p_lower": zero})  # fmt: skip
+
+    def malformed(self) -> None:
+        """Add what the format of K classes does not have; most of it signed."""
+        for name, why, path, value in MULTI_RECORD_MEMBERS:
+            signed = self.runs["classes"].copy()
+            put(signed.records[0], path, value)
+            self.add(f"malformed/classes-record-{name}", why, signed.files(), "classes", "",
+                     data=False)  # fmt: skip
+        for name, why, path, value in MULTI_RUN_MEMBERS:
+            signed = self.runs["classes"].copy()
+            put(signed.run, path, value)
+            self.add(f"malformed/classes-run-{name}", why, signed.named().files(), "classes", "",
+                     data=False)  # fmt: skip
+        wide = Signed(self.runs["classes"].run, self.two.records[:3]).copy()
+        wide.records += wide.copy().records[:1]
+        wide.records[3]["index"] = "3"
+        self.add("malformed/classes-record-of-two-labels", "Records of two labels, in its run.",
+                 wide.named().files(), "classes", "", data=False)  # fmt: skip
+        narrow = Signed(self.two.run, self.runs["classes"].records[:3]).copy()
+        files = narrow.named().files()
+        self.corpus.add("malformed/record-of-classes", "Records of K classes, in a run of two.",
+                        files, base="accept/three-points", leave_out=READ)  # fmt: skip
+        for name, signed, base in (
+            ("malformed/classes-statement-of-two-labels", self.runs["classes"], "classes"),
+            ("malformed/statement-of-classes", self.two, "three-points"),
+        ):
+            statement = copy.deepcopy(signed.statement())
+            statement["predicateType"] = PREDICATES[not signed.multi]
+            bundle = signed.bundle(encode(statement))
+            self.corpus.add(name, "The statement is of the other kind than its run.",
+                            {"bundle.json": encode(bundle) + b"\n"}, base=f"accept/{base}",
+                            leave_out=READ)  # fmt: skip
+        proof = copy.deepcopy(self.runs["classes"].proof(0))
+        proof["record"]["t"] = ONE
+        self.corpus.add("malformed/classes-proof", "A proof, and an unknown member in its record.",
+                        {"proof.json": encode(proof) + b"\n"}, run="proof.json")  # fmt: skip
+
+
 def padded_bits(text: str) -> str:
     """Return base64 with bits set where only padding is, for the same bytes."""
     body = text.rstrip("=")
@@ -1668,6 +1939,65 @@ RECORD_MEMBERS: tuple[tuple[Json, ...], ...] = (
     ("constant-bound", "A constant vote with a log_error.", "log_error", f"-{ONE}",
      "constant-vote"),
 )  # fmt: skip
+MULTI_RECORD_MEMBERS: tuple[tuple[str, str, str, Json], ...] = (
+    ("unknown", "An unknown member.", "more", "x"),
+    ("t", "A witness that is no rival's.", "t", ONE),
+    ("constant", "A constant vote, which K classes do not have.", "constant", False),
+    ("type-v2", "A record of version 2.", "type",
+     "urn:certaudit:record:label-flip-multiclass:v2"),
+    ("type-two", "Called a record of two labels.", "type", "urn:certaudit:record:label-flip:v1"),
+    ("label-3", "The label is beyond the classes.", "label", "3"),
+    ("label-zeros", "The label has a zero in front.", "label", "00"),
+    ("prediction-3", "The prediction is beyond the classes.", "prediction", "3"),
+    ("prediction-other", "The prediction is one of the rivals.", "prediction",
+     lambda c: str((int(c) + 1) % 3)),
+    ("no-rivals", "No rivals.", "rivals", Gone),
+    ("rivals-empty", "None of its rivals.", "rivals", []),
+    ("rivals-fewer", "A rival is missing.", "rivals", lambda v: v[:1]),
+    ("rivals-more", "A rival is there twice.", "rivals", lambda v: [*v, v[-1]]),
+    ("rivals-order", "The rivals do not rise.", "rivals", lambda v: v[::-1]),
+    ("rivals-own", "The prediction is its own rival.", "rivals.0.class",
+     lambda c: str({0, 1, 2}.difference({int(c)}).pop())),
+    ("rivals-text", "A rival is text.", "rivals.0", "1"),
+    ("rival-beyond", "A rival beyond the classes.", "rivals.1.class", "3"),
+    ("rival-number", "A rival's class is a number.", "rivals.0.class", 0),
+    ("rival-unknown", "An unknown member of a rival.", "rivals.0.more", "x"),
+    ("rival-no-t", "A rival without t.", "rivals.0.t", Gone),
+    ("rival-t-null", "A rival's t is null.", "rivals.0.t", None),
+    ("rival-t-negative", "A rival's t is negative.", "rivals.0.t", f"-{ONE}"),
+    ("rival-t-spelling", "A rival's t without its zeros.", "rivals.0.t", "0x1p+0"),
+    ("rival-above-0", "A rival's log_error is above 0.", "rivals.0.log_error", ONE),
+    ("rival-ball", "A rival's log_error is a ball.", "rivals.0.log_error",
+     ["-1", "0", "0", "0"]),
+    ("above-0", "log_error is above 0.", "log_error", "0x0.0000000000001p-1022"),
+    ("ball", "log_error is a ball.", "log_error", ["-1", "0", "0", "0"]),
+    ("null", "log_error is null.", "log_error", None),
+    ("radius-undecided", "Undecided, and a radius.", "decided", False),
+    ("radius-above-n", "A radius above the number of labels.", "radius.kl", "46"),
+)  # fmt: skip
+MULTI_RUN_MEMBERS: tuple[tuple[str, str, str, Json], ...] = (
+    ("vote-majority", "The majority vote.", "vote", "majority"),
+    ("vote-other", "Another vote.", "vote", "borda"),
+    ("classifier", "The classifier of two labels.", "classifier", "least squares"),
+    ("classes-1", "One class.", "noise_model.classes", "1"),
+    ("classes-2", "Two classes, accuracies of three.", "noise_model.classes", "2"),
+    ("classes-1001", "More than 1,000 classes.", "noise_model.classes", "1001"),
+    ("classes-zeros", "Classes with a zero in front.", "noise_model.classes", "03"),
+    ("q-two-thirds", "q is 2/3.", "noise_model.q", "2/3"),
+    ("q-zero", "q is 0.", "noise_model.q", "0"),
+    ("no-vacuous", "No vacuous points.", "vacuous", Gone),
+    ("vacuous-missing", "None of pairwise.", "vacuous.pairwise", Gone),
+    ("vacuous-unknown", "Those of another vote.", "vacuous.borda", "0"),
+    ("vacuous-more", "More than were certified.", "vacuous.plurality", "5"),
+    ("vacuous-null", "The vacuous points are null.", "vacuous", None),
+    ("constant-short", "A class without its share.", "accuracy.constant", lambda v: v[:-1]),
+    ("constant-long", "A share more than classes.", "accuracy.constant", lambda v: [*v, v[0]]),
+    ("constant-spelling", "A share without its zeros.", "accuracy.constant.0", "0x1p-1"),
+    ("constant-0", "A share of two labels besides.", "accuracy.constant_0", ONE),
+    ("no-constant", "No shares of the classes.", "accuracy.constant", Gone),
+    ("positive", "A label called positive, of three.", "positive", "1"),
+    ("unknown", "An unknown member.", "more", "x"),
+)  # fmt: skip
 PROOFS: tuple[tuple[str, str, str, Json], ...] = (
     ("unknown", "An unknown member of the proof.", "more", "x"),
     ("missing", "No path.", "path", Gone),
@@ -1737,6 +2067,7 @@ def whole() -> dict[str, bytes]:
     refute(corpus, runs)
     Untrusted(corpus, runs).add_all()
     Malformed(corpus, runs).add_all()
+    Classes(corpus, runs["three-points"]).add_all()
     files = {
         f"{name}/{file}": data for name, case in corpus.cases.items() for file, data in case.items()
     }

@@ -10,6 +10,7 @@ from flint import fmpq, fmpq_mat
 
 from certaudit import checker
 from certaudit.certify.label_flip import certify_label_flip
+from certaudit.certify.multiclass import certify_multiclass
 from certaudit.certify.summary import run_summary
 from certaudit.errors import InputError
 from certaudit.exact import json_down, parse_rational
@@ -24,12 +25,14 @@ NAMES = ("X_train", "y_train", "X_test", "y_test")
 
 def issue(arrays, **options):
     """Certify arrays and return the signed run and records as a verifier reads them."""
-    run = certify_label_flip(*(arrays[name] for name in NAMES), **options)
+    certify = certify_multiclass if "vote" in options else certify_label_flip
+    run = certify(*(arrays[name] for name in NAMES), **options)
     summary = run_summary(run, source="data.npz", split=GIVEN)
     lines = "".join(json.dumps(c.as_json(), allow_nan=False) + "\n" for c in run.certificates)
     unsigned = read_run((json.dumps(summary, indent=1) + "\n").encode(), lines.encode())
     statement = checker.read_canonical(unsigned.payload(), "statement")
-    checker.fit(statement, checker.STATEMENT_SHAPE, "statement")
+    shapes = (checker.STATEMENT_SHAPE, checker.MULTI_STATEMENT_SHAPE)
+    checker.fit(statement, shapes["vote" in options], "statement")
     checker.check_statement(statement)
     signed = unsigned.lines.splitlines()
     records = checker.record_list(signed, statement, complete=True)
@@ -170,6 +173,31 @@ def test_a_run_is_true_and_one_number_off_is_not(seed):
         for step, wrong in wrong_records(run, arrays, record):
             found = failures(run, [wrong], arrays)[step] if wrong != record else None
             assert found, wrong
+
+
+@pytest.mark.parametrize("engine", ["fast", "rigorous"])
+@pytest.mark.parametrize("seed", range(60))
+def test_a_run_of_classes_is_true(seed, engine):
+    """Whichever engine made it: the checker derives every rival's bound and every figure again.
+
+    What is one number off is refused: `tests/unit/test_checker_multiclass.py`.
+    """
+    random = Random(seed)
+    arrays, options = random_arrays(random), random_options(random)
+    classes = random.choice((2, 3, 4, 7))
+    for name in ("y_train", "y_test"):
+        drawn = [random.randrange(classes) for _ in arrays[name]]
+        arrays[name] = np.array(drawn, dtype=arrays[name].dtype)
+    options |= {"vote": random.choice(checker.VOTES), "classes": classes, "engine": engine}
+    try:
+        run, records = issue(arrays, **options)
+    except InputError:
+        return  # rank-deficient at ridge 0, one point that cannot be scaled
+    assert failures(run, records, arrays) == ([], [])
+    model, report = checker.Classifier(run, arrays_of(arrays)), checker.Report()
+    unsmoothed = sum(map(model.unsmoothed, records))
+    checker.check_figures(checker.Evidence(run, records, complete=True), unsmoothed, report)
+    assert states(report) == {"figures": checker.CHECKED}, report.steps
 
 
 def test_enough_runs_are_certified():

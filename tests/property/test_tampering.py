@@ -16,14 +16,20 @@ from certaudit.records.keys import load_public
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 CORPUS = Path(__file__).parents[1] / "corpus"
 CHANGES, CHECKED_ALONE = 5_000, 500  # of each part, under each of the two algorithms
-ED25519, P256 = "ed25519", "ecdsa-p256"
+ED25519, P256, MULTI = "ed25519", "ecdsa-p256", "K classes"
+CLASSES = CORPUS / "accept" / "classes"
 KEYS = {name: GOLDEN / f"test-only-{name}.pub.pem" for name in (ED25519, P256)}
+KEYS[MULTI] = CORPUS / "keys" / "test-only-ed25519.pub.pem"
+"""Of two labels under each of the algorithms; of K classes under one."""
 BUNDLES = {
     ED25519: (GOLDEN / "bundle.json").read_bytes(),
     P256: (GOLDEN / "bundle-ecdsa-p256.json").read_bytes(),
+    MULTI: (CLASSES / "bundle.json").read_bytes(),
 }
-RECORDS = (GOLDEN / "records.jsonl").read_bytes()
-PROOF = json.loads((GOLDEN / "proof.json").read_bytes())
+RECORDS = dict.fromkeys((ED25519, P256), (GOLDEN / "records.jsonl").read_bytes())
+RECORDS[MULTI] = (CLASSES / "records.jsonl").read_bytes()
+PROOFS = dict.fromkeys((ED25519, P256), json.loads((GOLDEN / "proof.json").read_bytes()))
+PROOFS[MULTI] = json.loads((CORPUS / "accept" / "classes-proof" / "proof.json").read_bytes())
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -112,7 +118,9 @@ def edit(rng, value):
     if kind == 0:
         del holder[name]
     elif kind == 1 and isinstance(holder, dict):
-        holder[rng.choice(["more", "kl", "tight", "annotations"])] = rng.choice(["0", {}, None])
+        holder[rng.choice(["more", "kl", "tight", "rivals", "annotations"])] = rng.choice(
+            ["0", {}, None]
+        )
     else:
         holder[name] = new
 
@@ -139,7 +147,7 @@ def payload_changes(rng, algorithm):
         else:
             changed = rng.choice(BYTES)(rng, payload)
             envelope["payload"] = base64.b64encode(changed).decode()
-        yield line(bundle), RECORDS
+        yield line(bundle), RECORDS[algorithm]
 
 
 def signature_changes(rng, algorithm):
@@ -153,12 +161,13 @@ def signature_changes(rng, algorithm):
         else:
             changed = rng.choice(BYTES)(rng, base64.b64decode(text))
             one["sig"] = base64.b64encode(changed).decode()
-        yield line(bundle), RECORDS
+        yield line(bundle), RECORDS[algorithm]
 
 
 def records_changes(rng, algorithm):
     """Yield records that are others, or spelled otherwise, or in another order."""
-    lines = RECORDS.splitlines(keepends=True)
+    content = RECORDS[algorithm]
+    lines = content.splitlines(keepends=True)
     while True:
         kind = rng.randrange(10)
         if kind < 3:
@@ -170,13 +179,13 @@ def records_changes(rng, algorithm):
         elif kind == 4:
             found = rng.sample(lines, len(lines))
         else:
-            found = [rng.choice(BYTES)(rng, RECORDS)]
+            found = [rng.choice(BYTES)(rng, content)]
         yield BUNDLES[algorithm], b"".join(found)
 
 
 def proof_changes(rng, algorithm):
     """Yield proofs that are others, or spelled otherwise."""
-    proof = {**PROOF, "bundle": json.loads(BUNDLES[algorithm])}
+    proof = {**PROOFS[algorithm], "bundle": json.loads(BUNDLES[algorithm])}
     whole = line(proof)
     while True:
         kind = rng.randrange(10)
@@ -206,8 +215,8 @@ PARTS = {
 def whole(part, algorithm):
     """Return what a part's changes start from."""
     if part == "proof":
-        return line({**PROOF, "bundle": json.loads(BUNDLES[algorithm])}), None
-    return BUNDLES[algorithm], RECORDS
+        return line({**PROOFS[algorithm], "bundle": json.loads(BUNDLES[algorithm])}), None
+    return BUNDLES[algorithm], RECORDS[algorithm]
 
 
 def changes(part, algorithm, count):

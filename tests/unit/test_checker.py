@@ -7,6 +7,7 @@ import importlib.util
 import math
 import sys
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 from random import Random
 
@@ -16,8 +17,8 @@ from flint import arb, fmpq, fmpq_mat
 
 from certaudit import checker
 from certaudit.certify.data import LabelledData, digest
-from certaudit.certify.label_flip import lower_share
 from certaudit.certify.ridge import Ridge
+from certaudit.certify.run import lower_share
 from certaudit.errors import InputError
 from certaudit.io.datasets import read_data_set
 from certaudit.noise import LabelFlip
@@ -132,6 +133,14 @@ def check_constants(c):
 BOUNDS = [Fraction(x) for x in (-0.6931471805599454, -0.7, -1.0, -3.5, -40.25, -708.5, -1e4, -1e6)]
 
 
+CLASSES = [
+    *((Fraction(q), k) for k in (3, 4, 10, 1000) for q in ("1/10", "1/3", "1e-12", "0.6")),
+    *((Fraction(k - 1, k) - Fraction(1, 10**9), k) for k in (3, 10)),
+    *((NOISE[-3], 3), (NOISE[-1], 10)),
+]
+"""Noise of more than two classes: ordinary, rare, near uniform, long."""
+
+
 def kl_level(q, r):
     """Return ln(1 - p) where r 2 D = -ln(4 p (1 - p)): x = (1 - sqrt(1 - e^(-2 r D)))/2."""
 
@@ -155,6 +164,14 @@ def check_kl(c):
                 assert c.is_kl(level - gap, q, r)
                 # Above -ln 2 there is no winner: (5) is not asked.
                 assert not c.is_majority(level + gap) or not c.is_kl(level + gap, q, r)
+
+
+def check_classes_kl(c):
+    for q, k in CLASSES:
+        for bound in BOUNDS if q.denominator < 10**12 else BOUNDS[1::5]:
+            radius = kl_radius(LabelFlip(q, k), log_error=bound)
+            assert radius == 0 or c.is_kl(bound, q, radius, k)
+            assert not c.is_kl(bound, q, radius + 1, k)
 
 
 TAILS = [
@@ -223,6 +240,90 @@ def check_tight(c):
             assert not c.is_tight(bound, q, radius + 1)
 
 
+def convolved(q, k, r):
+    """Return 1 - F^-1(r), filling half of the adversary's mass, one label after the other."""
+    laws = ((1 - q, -1), (q * (k - 2) / (k - 1), 0), (q / (k - 1), 1))
+    theirs = {0: Fraction(1)}
+    for _ in range(r):
+        once = {}
+        for s, mass in theirs.items():
+            for share, step in laws:
+                once[s + step] = once.get(s + step, Fraction(0)) + mass * share
+        theirs = once
+    left, error = Fraction(1, 2), Fraction(0)
+    for s in sorted(theirs):
+        part = min(Fraction(1), left / theirs[s])
+        left -= part * theirs[s]
+        error += part * theirs[s] * ((1 - q) * (k - 1) / q) ** s
+    return error
+
+
+def check_ratio(c):
+    for q, k in CLASSES:
+        for r in (0, 1, 2, 3, 4, 9, 30) if q.denominator < 10**6 else (1, 2, 5):
+            found = Fraction(*c.tail_ratio(q, r, k))
+            assert found == 1 - exact_threshold(LabelFlip(q, k), r)
+            if r < 10:
+                assert found == convolved(q, k, r)
+    assert Fraction(*c.tail_ratio(Fraction(1, 3), 6, 2)) == filled(Fraction(1, 3), 6)
+
+
+def check_classes_tight(c):
+    for q, k in CLASSES:
+        for r in (1, 2, 40, 300) if q.denominator < 10**6 else (1, 7):
+            found = threshold(LabelFlip(q, k), r)
+            level = near(lambda found=found: found.ball(1300).log())
+            for gap in NEAR:
+                assert c.is_tight(level - gap, q, r, k)
+                assert not c.is_tight(min(level + gap, Fraction(0)), q, r, k)
+        if q.denominator < 10**6:
+            for bound in (*BOUNDS[:5], Fraction(-300.0)):
+                radius = tight_radius(LabelFlip(q, k), log_error=bound, cap=3000)
+                assert radius == 0 or c.is_tight(bound, q, radius, k)
+                assert radius == 3000 or not c.is_tight(bound, q, radius + 1, k)
+
+
+def sum_level(logs):
+    """Return ln of the sum of e^x as a rational, to a thousand bits."""
+    most = max(logs)
+
+    def value():
+        return to_ball(most) + sum(to_ball(x - most).exp() for x in logs).log()
+
+    return near(value)
+
+
+def check_sum(c):
+    random = Random(11)
+    for count in (2, 3, 9, 200):
+        for scale in (1e-3, 1, 50, 3e4, 1e6):
+            logs = [Fraction(-random.random() * scale - 2 * count) for _ in range(count)]
+            level = sum_level(logs)
+            for gap in NEAR:
+                assert c.is_total("plurality", level + gap, logs)
+                assert not c.is_total("plurality", level - gap, logs)
+            assert not c.is_total("plurality", max(logs), logs)
+            for halvings in (0, 1, 3):
+                # All of them moved so far that they add up to 2^-halvings.
+                move = near(lambda h=halvings: -h * arb(2).log()) - level
+                for gap in NEAR:
+                    moved = [x + move - gap for x in logs]
+                    if max(moved) <= 0:
+                        assert c.is_sum(moved, halvings)
+                    moved = [x + move + gap for x in logs]
+                    if max(moved) <= 0:
+                        assert not c.is_sum(moved, halvings)
+            assert c.is_total("pairwise", max(logs), logs)
+            assert not c.is_total("pairwise", max(logs) + NEAR[-1], logs)
+            assert not c.is_total("pairwise", max(logs) - NEAR[-1], logs)
+    one = Fraction(-3.5)
+    assert c.is_total("plurality", one, [one])
+    assert c.is_total("plurality", one + NEAR[-1], [one])
+    assert not c.is_total("plurality", one - NEAR[-1], [one])
+    assert c.is_total("plurality", Fraction(0), [Fraction(0), Fraction(-1e-9)])
+    assert not c.is_total("plurality", Fraction(-1e-300), [Fraction(0), Fraction(-9)])
+
+
 def check_share(c):
     tiny = Fraction(5e-324)
     for p_lower in (tiny, Fraction(1, 3), Fraction(0.5), Fraction(0.999), 1 - power(-53)):
@@ -257,12 +358,13 @@ def array_of(c, values):
     return c.make_array(values.tobytes(), values.dtype.str, values.shape, "array")
 
 
-def classifier(c, train, labels, test, *, ridge, intercept=False, scale=None):
+def classifier(c, train, labels, test, *, ridge, intercept=False, scale=None, classes=2):
     """Return the checker's classifier of float rows."""
     scale = scale or {"rule": "none", "dropped": [], "mean": [], "deviation": []}
     run = {
         "training_points": str(len(train)),
         "positive": None,
+        "noise_model": {"classes": str(classes)},
         "intercept": intercept,
         "scale": scale,
         "ridge": Ridge("given", Fraction(ridge)).as_json(),
@@ -334,10 +436,10 @@ def check_alpha(c):
             every = sum(alpha)
             a, b = 3, 10
             mean = [
-                (b - 2 * a) * x + a * y for x, y in zip(model.sum_ones, model.sum_all, strict=True)
+                (b - 2 * a) * x + a * y for x, y in zip(model.sums[1], model.sum_all, strict=True)
             ]
             for weights, total, value in (
-                (model.sum_ones, 1, ones - Fraction(1, 2)),
+                (model.sums[1], 1, ones - Fraction(1, 2)),
                 (model.sum_all, 1, every - Fraction(1, 2)),
                 (mean, b, (b - 2 * a) * ones + a * every - Fraction(b, 2)),
             ):
@@ -353,15 +455,15 @@ def check_ties(c):
     heads = [[0.5, x] for x in off]
     model = classifier(c, unit, [1, 1], heads, ridge="0")
     for at, x in enumerate(off):
-        assert model.sign(at, model.sum_ones, 1) == (x > 0) - (x < 0)
+        assert model.sign(at, model.sums[1], 1) == (x > 0) - (x < 0)
         assert model.is_constant(at) == (max(x, 0.0) + 0.5 < 0.5)
     heads = [[0.25, 0.25 + x] for x in (0.0, 2.0**-54, -(2.0**-54))] + [[0.75, -0.25]]
     model = classifier(c, unit, [1, 1], heads, ridge="0")
-    assert [model.sign(at, model.sum_ones, 1) for at in range(4)] == [0, 1, -1, 0]
+    assert [model.sign(at, model.sums[1], 1) for at in range(4)] == [0, 1, -1, 0]
     assert [model.is_constant(at) for at in range(4)] == [False, False, True, False]
     model = classifier(c, [[2.0], [1.0]], [1, 0], [[1.5], [1.4999999999999998]], ridge="1")
     # alpha = x h / 6: the score of label 1 is 2 h / 6 = 1/2 at h = 3/2.
-    assert [model.sign(at, model.sum_ones, 1) for at in range(2)] == [0, -1]
+    assert [model.sign(at, model.sums[1], 1) for at in range(2)] == [0, -1]
 
 
 def true_bound(alpha, labels, q, t, bits=2400):
@@ -394,6 +496,86 @@ def check_bound(c):
                     assert not model.is_bounded(at, q, Fraction(t), value.lower - gap)
             assert model.is_bounded(at, q, Fraction(0), Fraction(0))
             assert not model.is_bounded(at, q, Fraction(0), Fraction(-5e-324))
+
+
+def pair_bound(alpha, labels, q, t, pair, k, bits=2400):
+    """Return ln B_ib(t) of B.2 for exact alphas as an enclosure."""
+    largest = max(abs(Fraction(t) * a) for a in alpha)
+    (first, second), other = pair, q / (k - 1)
+    with working_precision(bits + max(0, 2 * int(largest).bit_length())):
+        total = arb(0)
+        for a, y in zip(alpha, labels, strict=True):
+            up, down = (1 - q if y == each else other for each in (first, second))
+            z = to_ball(Fraction(t) * a)
+            means = to_ball(up) * (-z).exp() + to_ball(1 - up - down) + to_ball(down) * z.exp()
+            total += means.log()
+        return from_ball(total)
+
+
+def class_sets():
+    """Yield (train, labels, test, options, K): the data sets above, their rows of K classes."""
+    random = Random(8)
+    for at, (train, labels, test, options) in enumerate(data_sets()):
+        k = (3, 2, 5)[at % 3]
+        others = [random.randrange(k) for _ in labels]
+        yield train, others, test, {**options, "classes": k}, k
+
+
+def check_pairs(c):
+    random = Random(9)
+    for train, labels, test, options, k in class_sets():
+        model = classifier(c, train, labels, test, **options)
+        exact = {name: value for name, value in options.items() if name != "classes"}
+        for at, alpha in enumerate(exact_alphas(train, test, **exact)):
+            if not any(alpha):
+                continue
+            q = random.choice([*NOISE[:6], Fraction(k - 1, k) - Fraction(1, 1000)])
+            unit = float(max(min(1 / max(map(abs, alpha)), Fraction(2) ** 1000), power(-1000)))
+            for t in (unit, random.uniform(0, 30) * unit, 1.5e-300, 2.0**1000):
+                pair = tuple(random.sample(range(k), 2))
+                value = pair_bound(alpha, labels, q, t, pair, k)
+                gap = max(abs(value.mid) / 10**12, power(-1000))
+                assert value.rad * 8 < gap
+                for gap in (gap, max(abs(value.mid), Fraction(1)) * power(-92)):  # noqa: B020
+                    if value.rad * 8 < gap:
+                        assert model.is_bounded(at, q, Fraction(t), value.upper + gap, pair)
+                        assert not model.is_bounded(at, q, Fraction(t), value.lower - gap, pair)
+            assert model.is_bounded(at, q, Fraction(0), Fraction(0), (0, 1))
+            assert not model.is_bounded(at, q, Fraction(0), Fraction(-5e-324), (0, 1))
+
+
+def check_shared(c):
+    """Points, witnesses and pairs in turn, at one precision: no product is another's."""
+    rows = [[1.0, 0.5], [-0.25, 1.0], [0.5, -1.0], [1.5, 0.25]]
+    heads, labels, q = [[1.0, 0.0], [0.5, 2.0]], [0, 1, 2, 0], Fraction(1, 10)
+    model = classifier(c, rows, labels, heads, ridge="1", classes=3)
+    alphas = exact_alphas(rows, heads, ridge="1")
+    pairs = [(0, 1), (1, 0), (0, 2), (2, 1)]
+    for t, pair, at in product((0.5, 3.0, 0.5), pairs, (0, 1, 0)):
+        value = pair_bound(alphas[at], labels, q, t, pair, 3).mid
+        for gap in (Fraction(1, 10**6), Fraction(-1, 10**6)):
+            assert model.is_bounded(at, q, Fraction(t), value + gap, pair) == (gap > 0)
+
+
+def check_largest(c):
+    """The class of the largest score: of exact alphas, and of scores that are equal or nearly."""
+    for train, labels, test, options, k in class_sets():
+        model = classifier(c, train, labels, test, **options)
+        exact = {name: value for name, value in options.items() if name != "classes"}
+        for at, alpha in enumerate(exact_alphas(train, test, **exact)):
+            scores = [
+                sum(a for a, y in zip(alpha, labels, strict=True) if y == each) for each in range(k)
+            ]
+            assert model.largest(at) == max(range(k), key=lambda each: (scores[each], each))
+    unit = np.eye(3)
+    off = [0.0, 2.0**-60, -(2.0**-300), 5e-324, -5e-324]
+    heads = [[0.5, 0.5 + x, -0.5] for x in (0.0, 2.0**-53, -(2.0**-54))]
+    heads += [[x, y, 0.0] for x in off for y in off]
+    for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
+        model = classifier(c, unit, order, heads, ridge="0", classes=4)
+        for at, head in enumerate(heads):
+            scores = [head[order.index(each)] for each in range(3)] + [0.0]
+            assert model.largest(at) == max(range(4), key=lambda each: (scores[each], each))
 
 
 def check_pick(c):
@@ -439,6 +621,13 @@ CHECKS = [
     check_ties,
     check_bound,
     check_pick,
+    check_classes_kl,
+    check_ratio,
+    check_classes_tight,
+    check_sum,
+    check_pairs,
+    check_shared,
+    check_largest,
 ]
 
 
@@ -459,8 +648,8 @@ def digests(data):
 
 
 def check_labels_and_columns(arrays, data, positive=None):
-    assert checker.zero_one(arrays["y_train"], positive) == data.y_train.tolist()
-    assert checker.zero_one(arrays["y_test"], positive) == data.y_test.tolist()
+    assert checker.class_numbers(arrays["y_train"], positive) == data.y_train.tolist()
+    assert checker.class_numbers(arrays["y_test"], positive) == data.y_test.tolist()
     scale = {"rule": "none", "dropped": []}
     columns = list(checker.design(scale, arrays["X_train"], arrays["X_test"]))
     assert columns == np.vstack([data.x_train, data.x_test]).T.tolist()
@@ -508,7 +697,7 @@ def test_text_labels_are_read(tmp_path):
     found = checker.read_data(path, None, {"label_column": None, "data": digests(data)})
     check_labels_and_columns(found, data, "日本")
     with pytest.raises(checker.Bad, match="labels other than 0 and 1"):
-        checker.zero_one(found["y_train"], None)
+        checker.class_numbers(found["y_train"], None)
 
 
 @pytest.mark.parametrize("name", sorted(X | Y))
@@ -625,8 +814,8 @@ MUTANTS = {
     "a quotient, bounds swapped": (check_log, "return a - d, b - c", "return a - c, b - d"),
     "KL costs half": (
         check_kl,
-        "(2 * r * (1 - 2 * q)).as_integer_ratio()",
-        "(r * (1 - 2 * q)).as_integer_ratio()",
+        "(2 * r * (own - other)).as_integer_ratio()",
+        "(r * (own - other)).as_integer_ratio()",
     ),
     "KL forgets a ln 2": (check_kl, "+ 2 * ln2(p)\n", "+ ln2(p)\n"),
     "KL takes the near end": (
@@ -675,18 +864,18 @@ MUTANTS = {
         "// log_error.denominator + 1 + ln2(p)",
         "// log_error.denominator - 64 + ln2(p)",
     ),
-    "labels swapped": (check_bound, "(a, c) if label else (c, a)", "(c, a) if label else (a, c)"),
+    "labels swapped": (check_bound, "= [(own, a), (a, own)]", "= [(a, own), (own, a)]"),
     "the size of t, not t": (
         check_bound,
-        "start = ((t / 2 - bound)",
-        "start = ((abs(t) / 2 - bound)",
+        "t / 2 - bound, 0",
+        "abs(t) / 2 - bound, 0",
     ),
-    "t of the other sign": (check_bound, "self.scores(at, -t, p)", "self.scores(at, t, p)"),
-    "large exponents lost": (check_bound, "                    e += k\n", ""),
+    "t of the other sign": (check_bound, "a, b = -t.numerator,", "a, b = t.numerator,"),
+    "large exponents lost": (check_bound, "(low, high, lift, x), p)", "(low, high, 0, x), p)"),
     "the product is not normalised by n": (
         check_bound,
-        "start - self.n * logs_high",
-        "start - (self.n - 1) * logs_high",
+        "offset - self.n * (logs_high",
+        "offset - (self.n - 1) * (logs_high",
     ),
     "scaling forgotten": (check_alpha, "(down + half))", "(down + 0 * half))"),
     "the ridge's denominator forgotten": (check_alpha, "(self.b * h <<", "(h <<"),
@@ -707,6 +896,87 @@ MUTANTS = {
         check_ties,
         "(2 * error).bit_length():\n                return False",
         "(2 * error).bit_length():\n                return True",
+    ),
+    "KL as of two labels": (
+        check_classes_kl,
+        "own, other = 1 - q, q / (classes - 1)",
+        "own, other = 1 - q, q",
+    ),
+    "KL, the own class as of two labels": (
+        check_classes_kl,
+        "own, other = 1 - q, q / (classes - 1)",
+        "own, other = 1 - q / (classes - 1), q / (classes - 1)",
+    ),
+    "the last region is lost in whole": (
+        check_ratio,
+        "2 * theirs * lost + half * ours",
+        "2 * theirs * lost + 2 * theirs * ours",
+    ),
+    "both laws grow alike": (
+        check_ratio,
+        "(s * ours + high * d",
+        "(s * ours + low * d",
+    ),
+    "a coefficient is one less": (check_ratio, "2 * r - k + 2", "2 * r - k + 1"),
+    "as many other classes as classes": (check_ratio, "(classes - 2) * a", "(classes - 1) * a"),
+    "the median one region late": (check_ratio, "if 2 * theirs >= half:", "if theirs >= half:"),
+    "tight, K classes, ends swapped": (
+        check_classes_tight,
+        "found = (a - d, b - c)",
+        "found = (b - c, a - d)",
+    ),
+    "tight with two labels for any": (check_classes_tight, "if classes == 2:", "if classes:"),
+    "a rival forgotten": (check_sum, "for x in logs), strict", "for x in logs[1:]), strict"),
+    "the sum takes its lower end": (
+        check_sum,
+        "(sum(end) - (1 << (p - halvings)) for end in ends)",
+        "(sum(end) - (1 << (p - halvings)) - (p << 9) for end in ends)",
+    ),
+    "the largest alone": (
+        check_sum,
+        "max(logs) < log_error and is_sum",
+        "max(logs) < log_error or is_sum",
+    ),
+    "one half is one": (check_sum, "(1 << (p - halvings))", "(1 << p)"),
+    "pairwise, a bound above": (
+        check_sum,
+        "return log_error == max(logs)",
+        "return log_error >= max(logs)",
+    ),
+    "the classes of a pair swapped": (
+        check_pairs,
+        "(a, whole - own - a, own)\n",
+        "(own, whole - own - a, a)\n",
+    ),
+    "the rival's labels as the others'": (
+        check_pairs,
+        "            weights[pair[1]] = (own, whole - own - a, a)\n",
+        "",
+    ),
+    "other labels vote more": (check_pairs, "whole - 2 * a, a)]", "whole - a, a)]"),
+    "t alpha forgotten": (check_pairs, "- rise * total", ""),
+    "one of n is not normalised": (
+        check_pairs,
+        "(logs - rise)",
+        "(logs + 1000 * rise)",
+    ),
+    "alpha of another point": (
+        check_pairs,
+        "if self.kept[:2] != (at, bits):",
+        "if not self.kept[1]:",
+    ),
+    "products of another t": (check_shared, "(at, t, p)", "(at, p)"),
+    "products of another point": (check_shared, "(at, t, p)", "(t, p)"),
+    "alphas of another class": (check_shared, "in self.of_class[label])", "in self.of_class[0])"),
+    "the first of equal scores": (
+        check_largest,
+        "if self.sign(at, ahead, 0) >= 0",
+        "if self.sign(at, ahead, 0) > 0",
+    ),
+    "the first class is never the best": (
+        check_largest,
+        "        best = 0\n",
+        "        best = 1\n",
     ),
     "nineteen in twenty": (check_pick, "while 20 * chance", "while 10 * chance"),
     "samples put back": (
@@ -745,7 +1015,9 @@ def test_a_wrong_variant_is_caught(name, load):
         check(module)
 
 
-@pytest.mark.parametrize("check", [*CHECKS[:3], *CHECKS[4:10]], ids=lambda check: check.__name__)
+@pytest.mark.parametrize(
+    "check", [*CHECKS[:3], *CHECKS[4:10], *CHECKS[14:16]], ids=lambda check: check.__name__
+)
 def test_the_same_source_is_not_caught(check, load):
     check(load(SOURCE))
 
@@ -772,18 +1044,23 @@ def test_solutions_settle(power_of_two):
     model = classifier(checker, rows, [1, 0, 1], heads, ridge=ridge)
     for at, alpha in enumerate(exact_alphas(rows, heads, ridge=ridge)):
         value = alpha[0] + alpha[2] - Fraction(1, 2)
-        assert model.sign(at, model.sum_ones, 1) == (value > 0) - (value < 0)
+        assert model.sign(at, model.sums[1], 1) == (value > 0) - (value < 0)
 
 
 def test_no_statement_makes_the_checker_work_forever():
     labels = checker.Array([0, 1], [2], "<i8", "")
     for positive in ("1e999999999", "-1e-999999999", "1e99999", "9" * 5000, "1_0", "nan"):
         with pytest.raises(checker.Open):
-            checker.zero_one(labels, positive)
+            checker.class_numbers(labels, positive)
     with pytest.raises(checker.Open):
         checker.is_tight(Fraction(-1e300), Fraction(49, 100), 10**6)
+    for r, q in ((10**5, NOISE[-1]), (10**6, Fraction(1, 10))):
+        with pytest.raises(checker.Open):
+            checker.is_tight(Fraction(-1e300), q, r, 3)
     curve = {"correct": ["1"], "of": "1", "accuracy": [(1.0).hex()]}
     run = {
+        "noise_model": {"classes": "2"},
+        "vote": "majority",
         "accuracy": dict.fromkeys(checker.ACCURACIES, (1.0).hex()),
         "certified_accuracy": {"kl": curve},
     }

@@ -1,4 +1,4 @@
-"""exp and ln(1 + x) of the fast bounds: within their stated errors of Arb, and wrong ones seen."""
+"""exp, ln(1 + x), ln x of the fast bounds: within their stated errors of Arb; wrong ones seen."""
 
 import math
 
@@ -7,10 +7,17 @@ import pytest
 from flint import arb, ctx
 
 from certaudit.fast import elementary
-from certaudit.fast.elementary import EXP_ERROR, LOG_ERROR, MOST, exp_minus, log1p_unit
+from certaudit.fast.elementary import (
+    EXP_ERROR,
+    LOG_ERROR,
+    MOST,
+    exp_minus,
+    log1p_unit,
+    log_normal,
+)
 
 POINTS = 300_000
-"""Random points a block; two blocks for each function."""
+"""Random points a block; two blocks for each of two functions, and one."""
 
 
 def neighbours(values, steps=3):
@@ -52,6 +59,19 @@ def hard_units():
     return points[points <= 1]
 
 
+def hard_normals():
+    """Return arguments of ln x where its exponent changes, it is 0, and at both ends."""
+    points = np.concatenate([
+        neighbours(np.ldexp(1.0, np.arange(-1021, 1024))),
+        neighbours(np.ldexp(1 + elementary._SPLIT, np.arange(-1021, 1023, 7))),
+        neighbours([1.0, 2.0, 0.5, math.e, 1 / math.e], 40),
+        1 + np.ldexp(1.0, np.arange(-52, 0)),
+        1 - np.ldexp(1.0, np.arange(-53, 0)),
+        [2.0**-1022, np.nextafter(np.inf, 0)],
+    ])  # fmt: skip
+    return points[points >= 2.0**-1022]
+
+
 def random_sizes(block):
     generator = np.random.default_rng(block)
     uniform = generator.uniform(0, [1.0, 40.0, 700.0], (POINTS // 6, 3)).ravel()
@@ -64,6 +84,16 @@ def random_units(block):
     uniform = generator.uniform(0, 1, POINTS // 2)
     scaled = 10.0 ** generator.uniform(-330, 0, POINTS - uniform.size)
     return np.concatenate([uniform, scaled])
+
+
+def random_normals():
+    generator = np.random.default_rng(200)
+    near = 1 + generator.uniform(-1, 1, POINTS // 3) * 10.0 ** generator.uniform(
+        -16, 0, POINTS // 3
+    )
+    scaled = np.exp(generator.uniform(-708, 709, POINTS - near.size))
+    points = np.concatenate([near, scaled])
+    return points[points >= 2.0**-1022]
 
 
 def outside_exp(points):
@@ -87,12 +117,31 @@ def outside_log(points):
     return wrong
 
 
+def outside_normal(points):
+    """Return the arguments at which log_normal is further off than it says."""
+    wrong = []
+    with ctx.workprec(100):
+        for value, found in zip(points.tolist(), log_normal(points).tolist(), strict=True):
+            right = arb(value).log()
+            if not abs(found - right) <= LOG_ERROR + abs(right) * arb(2) ** -51:
+                wrong.append(value)
+    return wrong
+
+
 def test_exp_at_hard_points():
     assert outside_exp(hard_sizes()) == []
 
 
 def test_log_at_hard_points():
     assert outside_log(hard_units()) == []
+
+
+def test_ln_at_hard_points():
+    assert outside_normal(hard_normals()) == []
+
+
+def test_ln_at_random_points():
+    assert outside_normal(random_normals()) == []
 
 
 @pytest.mark.parametrize("block", range(2))
@@ -109,6 +158,11 @@ def test_exact_values_and_limits():
     """exp(-0) is 1, nothing is above it or 0: arguments of log1p_unit stay in its range."""
     assert exp_minus(np.array([0.0, -0.0, 5e-324])).tolist() == [1.0, 1.0, 1.0]
     assert log1p_unit(np.array([0.0])).tolist() == [0.0]
+    assert log_normal(np.array([1.0])).tolist() == [0.0]
+    # No bound rests on what is no number, but it must not look like one.
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(exp_minus(np.array([np.nan]))).all()
+        assert np.isnan(log_normal(np.array([np.nan]))).all()
     found = exp_minus(np.concatenate([hard_sizes(), random_sizes(7)]))
     assert found.max() == 1.0
     assert found.min() == exp_minus(np.array([MOST]))[0] > 2.0**-1022
@@ -119,6 +173,7 @@ def test_arguments_are_left_alone_and_shapes_kept():
     value = size / 800
     kept = size.copy(), value.copy()
     assert exp_minus(size).shape == log1p_unit(value).shape == (2, 2)
+    assert log_normal(1 + value).shape == (2, 2)
     assert (size == kept[0]).all()
     assert (value == kept[1]).all()
 
@@ -144,6 +199,13 @@ WRONG_LOG = {
 }
 
 
+WRONG_NORMAL = {
+    "ln 2 of 40 bits": ("_LN2", round(elementary._LN2 * 2**40) / 2**40),
+    "mantissa not doubled": ("log1p_unit", lambda value: log1p_unit((value - 1) / 2)),
+    "ln(1 + x) in float32": ("log1p_unit", lambda value: log1p_unit(value).astype(np.float32)),
+}
+
+
 @pytest.mark.parametrize("name", WRONG_EXP)
 def test_wrong_exponentials_are_caught(name, monkeypatch):
     monkeypatch.setattr(elementary, *WRONG_EXP[name])
@@ -154,3 +216,9 @@ def test_wrong_exponentials_are_caught(name, monkeypatch):
 def test_wrong_logarithms_are_caught(name, monkeypatch):
     monkeypatch.setattr(elementary, *WRONG_LOG[name])
     assert outside_log(hard_units())
+
+
+@pytest.mark.parametrize("name", WRONG_NORMAL)
+def test_wrong_logarithms_of_normal_numbers_are_caught(name, monkeypatch):
+    monkeypatch.setattr(elementary, *WRONG_NORMAL[name])
+    assert outside_normal(hard_normals())

@@ -43,7 +43,7 @@ from certaudit.io.claims.strict_json import (
 __all__ = ["Beginning", "beginning", "by_guarantee", "json_lines"]
 
 _KEYS = ("index", "label", "prediction", "log_error", "p_lower", "radius", "constant", "decided")
-_UNREAD = frozenset({"t"})
+_UNREAD = frozenset({"t", "rivals"})
 _FLAGS = frozenset({"correct", "constant", "decided", "label", "prediction"})
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 

@@ -1,7 +1,7 @@
 """Binned pairs: cumulants of -1, 0 and 1, their bounds, and the budgets of rounding errors."""
 
 from fractions import Fraction
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 from math import factorial
 
 import pytest
@@ -202,16 +202,17 @@ def test_the_budget_of_log_normal():
 
 def test_positions_of_many_classes():
     """(bins - 2)(1 + 5u) + 1, rounded, stays in its class; sums of a chunk have 53 bits."""
-    for classes in (2, 3, 10, 100, MAX_CLASSES):
+    sizes = (1, 30, 1000, 60_000, (1 << 26) - 1)
+    for n, classes in product(sizes, (2, 3, 10, 100, MAX_CLASSES)):
         for bins in fast._BINS:
             cells = classes * bins
             assert cells <= 1 << 25
-            chunk, bits = tail._layout(cells)
+            chunk, bits = tail._layout(cells, n)
             assert bits >= 1
             step = Fraction(1, 1 << bits)
             assert (bins - 2) * (1 + 5 * U) + 1 + step / 2 + Fraction(1, 1 << 100) < bins
             assert cells <= 1 << (52 - bits)
-            assert cells * chunk / step <= 1 << 53
+            assert cells * min(chunk, n) / step <= 1 << 53
             assert bins * U * (1 + U) + step / 2 + Fraction(1, 1 << 100) <= step
 
 

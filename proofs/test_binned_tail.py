@@ -1,6 +1,7 @@
 """Binned tails: derivatives of ln(1 + e^z), chords, and the budgets of rounding errors."""
 
 from fractions import Fraction
+from itertools import product
 from math import factorial
 
 import numpy as np
@@ -188,15 +189,15 @@ def test_the_budget_of_log():
 
 def test_positions_stay_in_their_class():
     """(bins - 2)(1 + 5u) + 1, rounded up by half a grid step, is below bins, for all in range."""
-    for classes in (1, 2):
+    for n, classes in product((1, 30, 1000, 60_000, (1 << 26) - 1), (1, 2)):
         for bins in (32, 64, 2048, 65536, 1 << 24):
-            chunk, bits = tail._layout(classes * bins)
+            chunk, bits = tail._layout(classes * bins, n)
             assert bits >= 1
             step = Fraction(1, 1 << bits)
             assert (bins - 2) * (1 + 5 * U) + 1 + step / 2 + Fraction(1, 1 << 100) < bins
             # Everything fits behind the point of numbers from 2^(52-bits), and sums in 53 bits.
             assert classes * bins <= 1 << (52 - bits)
-            assert classes * bins * chunk / step <= 1 << 53
+            assert classes * bins * min(chunk, n) / step <= 1 << 53
             # Rounding of the product and of the sum, and what flushing takes: below a step.
             assert bins * U * (1 + U) + step / 2 + Fraction(1, 1 << 100) <= step
 
@@ -204,7 +205,7 @@ def test_positions_stay_in_their_class():
 def test_numbers_of_bins_are_the_bits_of_positions():
     """The sum of 2^(52-bits) and a position, read as an integer: its bin stands above `bits`."""
     for cells in (32, 64, 4096, 131072):
-        _, bits = tail._layout(cells)
+        _, bits = tail._layout(cells, 1 << 25)
         base = 2.0 ** (52 - bits)
         own = int(np.float64(base).view(np.int64)) >> bits
         for cell in (0, 1, cells // 2, cells - 1):

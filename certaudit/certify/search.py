@@ -172,8 +172,8 @@ def _minimum(slope: Callable[[float], tuple[float, float]], ceiling: float) -> f
         # Convexity: the gap to the minimum is at most |slope| times the distance to it.
         if math.isfinite(high) and abs(first) * (high - low) <= _SEARCH_GAP:
             break
-        # |(ln B)'''| <= 2 (ln B)'', the weights being below 2: where Newton's step is short, the
-        # gap is about half the squared decrement.
+        # |(ln B)'''| <= 2 (ln B)'', the weights being below 2 (of pairs: 4): where Newton's step is
+        # short, the gap is about half the squared decrement.
         if abs(first) <= second / 4 and first * first <= second * _SEARCH_GAP:
             break
         step = size - first / second if second > 0 else math.inf

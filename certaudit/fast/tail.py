@@ -134,7 +134,7 @@ def summarise(alpha: Floats, labels: Integers, classes: int, bins: int) -> Summa
     """
     points, n = alpha.shape
     cells = classes * bins
-    chunk, bits = _layout(cells)
+    chunk, bits = _layout(cells, n)
     base = 2.0 ** (52 - bits)
     base_cell = int(np.float64(base).view(np.int64)) >> bits
     shifts = labels * float(bins)
@@ -186,14 +186,16 @@ def summarise(alpha: Floats, labels: Integers, classes: int, bins: int) -> Summa
     return Summary(scale, first, moments.reshape(shape), per_class, 2.0**-bits, used)
 
 
-def _layout(cells: int) -> tuple[int, int]:
-    """Return how many points are sorted at once into so many cells, and the bits of a place in one.
+def _layout(cells: int, n: int) -> tuple[int, int]:
+    """Return how many of n points are sorted into cells at once, and the bits of a place in one.
 
     The sums of a chunk have 53 bits at most, those of 2^26 points too.
     """
     cell_bits = (cells - 1).bit_length()
     chunk_bits = max(_CHUNK_BITS, cell_bits)
-    return 1 << chunk_bits, min(27, 53 - chunk_bits - cell_bits)
+    # Many classes have more cells than there are points: no more than these are added.
+    held_bits = min(chunk_bits, n.bit_length())
+    return 1 << chunk_bits, min(27, 53 - held_bits - cell_bits)
 
 
 def _grid(alpha: Floats, bins: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:

@@ -160,7 +160,8 @@ def test_only_the_candidate_can_be_proven():
             assert all(result[best] >= other for other in result)
             rivals = multiclass.rivals(alpha, labels, best, q, K)
             assert [r.rival for r in rivals] == [b for b in range(K) if b != best]
-            proven = all(r.log_error < 0 for r in rivals)
+            # At t = 0 what is left is rounding.
+            proven = all(r.log_error < -(mpmath.mpf(10) ** -20) for r in rivals)
             assert proven == (result.count(max(result)) == 1)
             tied += not proven
     assert 5 < tied < 55

@@ -61,6 +61,8 @@ __all__ = ["CertifiedPredictions", "SmoothedRidgeClassifier", "certify_pipeline"
 NO_LABEL = -1
 """The label of a certificate whose point has none, or one that no training point has."""
 
+_MOST_COLUMNS = 8
+"""Columns whose order a labelling follows, to see whether a step reads labels."""
 _UP, _DOWN = 1.0 + 2.0**-30, 1.0 - 2.0**-30
 """Cover the rounding of the few operations that make up an error, or a gap."""
 _MODERATE, _FLUSH = 2.0**300, 2.0**-300
@@ -175,7 +177,7 @@ class SmoothedRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.q_ = check_label_noise(self.q, len(self.classes_))
         # Kept, so that what is set later does not change half of a fitted classifier.
         self._vote = self.vote
-        self._design: dict[str, Any] = {"scale": self.scale, "intercept": bool(self.intercept)}
+        self._design: dict[str, Any] = {"scale": self.scale, "intercept": self.intercept}
         self._ridge, model = self._model(data, self.ridge)
         self.ridge_ = self._ridge.value
         # Two labels: the one number that decides. Else the score of each class.
@@ -291,7 +293,10 @@ class SmoothedRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         given = column_or_1d(y)
         check_consistent_length(rows, given)
         codes = {label: code for code, label in enumerate(self.classes_.tolist())}
-        return np.array([codes.get(label, NO_LABEL) for label in given.tolist()], dtype=np.int64)
+        found = np.array([codes.get(label, NO_LABEL) for label in given.tolist()], dtype=np.int64)
+        if len(found) and (found == NO_LABEL).all():
+            raise InputError("y: none of the labels is one that the classifier was fitted with")
+        return found
 
     def _data(self, rows: NDArray[Any], labels: Labels | None = None) -> LabelledData:
         """Return training set and points; the label of a point that has none is taken to be 0."""
@@ -331,15 +336,13 @@ class SmoothedRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
     def _assumptions(self, run: LabelFlipRun | MulticlassRun) -> list[dict[str, str]]:
         """Return what the certificates take as fixed; see certify.summary.assumptions.
 
-        The classes are those that occur in y. Flips cannot take away the last label of a class
-        that has more of them than the largest radius: then that, too, reads no label.
+        The classes are those that occur in y: certificates are about flips from one of them to
+        another. A flip to a label beyond them, or of the last label of one, is not covered.
         """
         rows = assumptions(run, "given")
         fewest = int(np.bincount(self._codes).min())
-        largest = max((max(c.radii().values()) for c in run.certificates), default=0)
         value = f"the {len(self.classes_)} labels that occur in y, the rarest {fewest} times"
-        state = "checked" if fewest > largest else "violated"
-        known = {"what": "classes", "value": value, "label_free": state}
+        known = {"what": "classes", "value": value, "label_free": "unknown"}
         return [known if row["what"] == "classes" else row for row in rows]
 
 
@@ -356,13 +359,15 @@ def certify_pipeline(
     """Certify a pipeline that ends in a SmoothedRidgeClassifier, and ask what its steps read.
 
     The certificates cover the last step, on features that must not change when labels are flipped.
-    Every other step is fitted again, as a clone, under `permutations` other labellings (the labels
-    permuted, a quarter of them then replaced by one class; every second time all labels replaced by
-    others), and the features of both sets are compared bit for bit. A change is the finding
-    `features-read-labels`. No change is evidence, not a proof, and says nothing of parameters that
-    were chosen, or of inputs that were made, with a look at the labels. A step that does not give
-    the same features twice, or that keeps what it learned elsewhere, cannot be checked: it is
-    "declared" in the assumptions. The pipeline given is not fitted.
+    Every other step is fitted again, as a clone, under other labellings, and the features of both
+    sets are compared bit for bit: `permutations` random ones (permuted, and a quarter replaced by
+    one class; all replaced by others; permuted, and one class taken away), and permutations in
+    which the labels follow one column of what the step gets, for up to 8 columns: these a
+    supervised choice of columns goes after. A change is the finding `features-read-labels`. No
+    change is evidence, not a proof, and says nothing of parameters that were chosen, or of inputs
+    that were made, with a look at the labels. A step that does not give the same features twice, or
+    that keeps what it learned elsewhere, cannot be checked: it is "declared" in the assumptions,
+    unless a fixed random_state shows that it reads labels. The pipeline given is not fitted.
 
     Raises InputError where the last step is no SmoothedRidgeClassifier, else what the steps raise.
     """
@@ -380,7 +385,8 @@ def certify_pipeline(
     for name, step in pipeline.steps[:-1]:
         if step is None or step == "passthrough":
             continue
-        (train, test), state, why = _checked_step(step, labels, (train, test), others)
+        aligned = _aligned_labels(labels, train, np.random.default_rng(seed)) if others else []
+        (train, test), state, why = _checked_step(step, labels, (train, test), [*others, *aligned])
         what = f"step {name!r} ({type(step).__name__})"
         rows.append({"what": f"features: {name}", "value": f"{what} {why}", "label_free": state})
         if state == "violated":
@@ -404,22 +410,60 @@ def certify_pipeline(
 def _other_labels(
     labels: NDArray[Any], rounds: int, rng: np.random.Generator
 ) -> list[NDArray[Any]]:
-    """Return other labellings, by turns of two kinds.
+    """Return other labellings, by turns of three kinds.
 
     Permuted labels, a quarter of them then replaced by one class: which point has which label
-    changes, and how many there are of each. And labellings that give every point another label.
+    changes, and how many there are of each. Labellings that give every point another label. And
+    permuted labels without one of three classes or more.
     """
     classes, codes = np.unique(labels, return_inverse=True)
     found = []
     for at in range(rounds if len(classes) > 1 else 0):
-        if at % 2:
+        if at % 3 == 1:
             other = (codes + rng.integers(1, len(classes), len(codes))) % len(classes)
         else:
             other = rng.permutation(codes)
-            other[rng.random(len(other)) < 0.25] = at // 2 % len(classes)
+            if at % 3 == 0:
+                other[rng.random(len(other)) < 0.25] = at // 3 % len(classes)
+            elif len(classes) > 2:
+                gone = at // 3 % len(classes)
+                other[other == gone] = (gone + 1) % len(classes)
         if (other != codes).any():
             found.append(classes[other])
     return found
+
+
+def _aligned_labels(
+    labels: NDArray[Any],
+    features: Any,  # noqa: ANN401
+    rng: np.random.Generator,
+) -> list[NDArray[Any]]:
+    """Return permutations of the labels that rise with a column, of up to 8 columns of numbers."""
+    try:
+        rows = np.asarray(features, dtype=np.float64)
+    except (TypeError, ValueError):
+        return []
+    if rows.ndim != 2 or len(rows) != len(labels):
+        return []
+    ordered = np.sort(labels)
+    chosen = rng.permutation(rows.shape[1])[:_MOST_COLUMNS]
+    found = []
+    for column in rows[:, chosen].T:
+        other = np.empty_like(ordered)
+        other[np.argsort(column, kind="stable")] = ordered
+        if (other != labels).any():
+            found.append(other)
+    return found
+
+
+def _seeded(step: Any) -> Any:  # noqa: ANN401
+    """Return a clone whose random states are fixed, None if there is nothing to fix."""
+    free = {
+        name: 0
+        for name, value in step.get_params(deep=True).items()
+        if name.split("__")[-1] == "random_state" and value is None
+    }
+    return clone(step).set_params(**free) if free else None
 
 
 def _checked_step(
@@ -443,21 +487,15 @@ def _checked_step(
         # What a step has to say of its fit, it has said above.
         warnings.simplefilter("ignore")
         try:
-            bits, why = _bits(features), ""
-            refitted = _refitted(step, labels, sets)
-            for other in others if refitted == bits else ():
-                try:
-                    changed = _refitted(step, other, sets) != bits
-                    why = "gives other features under other labels" if changed else ""
-                except Exception as error:  # noqa: BLE001
-                    why = f"raises {type(error).__name__} under other labels"
-                if why:
-                    # Or is it the step that changes its mind?
-                    refitted = _refitted(step, labels, sets)
-                    break
+            steady, why = _what_labels_change(step, labels, sets, others, _bits(features))
         except Exception:  # noqa: BLE001
             return features, "declared", "is not checked: its features cannot be compared"
-    if refitted != bits:
+    if not steady:
+        seeded = _seeded(step)
+        if seeded is not None:
+            _, state, why = _checked_step(seeded, labels, sets, others)
+            if state == "violated":
+                return features, state, f"{why} (with its random_state fixed)"
         return features, "declared", "is not checked: the same labels give other features"
     if why:
         return features, "violated", why
@@ -467,6 +505,28 @@ def _checked_step(
         "checked",
         f"gives the same bits under {tried}, its parameters fixed (evidence, no proof)",
     )
+
+
+def _what_labels_change(
+    step: Any,  # noqa: ANN401
+    labels: NDArray[Any],
+    sets: tuple[Any, Any],
+    others: Sequence[NDArray[Any]],
+    bits: list[object],
+) -> tuple[bool, str]:
+    """Return whether a step gives the same bits for the same labels, and what others change."""
+    if _refitted(step, labels, sets) != bits:
+        return False, ""
+    for other in others:
+        try:
+            changed = _refitted(step, other, sets) != bits
+            why = "gives other features under other labels" if changed else ""
+        except Exception as error:  # noqa: BLE001
+            why = f"raises {type(error).__name__} under other labels"
+        if why:
+            # Or is it the step that changes its mind?
+            return _refitted(step, labels, sets) == bits, why
+    return True, ""
 
 
 def _refitted(step: Any, labels: NDArray[Any], sets: tuple[Any, Any]) -> list[object]:  # noqa: ANN401

@@ -217,8 +217,8 @@ def _labels(name: str, array: NDArray[Any]) -> Labels:
     if array.dtype.kind not in "fiub":
         shown = ", ".join(repr(str(label))[:30] for label in np.unique(array)[:3])
         raise InputError(
-            f"{name}: labels of dtype {array.dtype} ({shown}, ...) need --positive LABEL, "
-            "which becomes 1 (the others 0)"
+            f"{name}: labels of dtype {array.dtype} ({shown}, ...) are no integers: number the "
+            "classes 0 to K - 1, or give --positive LABEL, which becomes 1 (the others 0)"
         )
     if array.dtype.kind == "f":
         array = array.astype(np.float64)

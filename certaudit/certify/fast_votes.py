@@ -176,10 +176,10 @@ class _Screen:
     ) -> None:
         """Write the bounds at a t near the minimum, for these pairs."""
         for pairs, some, others in self._pairs(summary, winner, points, rivals):
+            at = some, others
             with np.errstate(all="ignore"):
                 tau, bounds = minimise_pairs(pairs, errors[some], self._near)
-            at = some, others
-            found.t[at] = tau * pairs.scale
+                found.t[at] = tau * pairs.scale
             found.lower[at], found.upper[at] = bounds.lower, bounds.upper
             # ln B falls at 0, since the winner's mean is larger: alphas that say otherwise are off.
             found.gap[at] = np.where(tau == 0, np.inf, bounds.gap)
@@ -218,11 +218,12 @@ class _Screen:
             return replace(point, reason="failed")
         worst = float(upper[searched].max())
         counts = searched & (upper > worst - FAR)
-        width = (upper - lower)[counts]
+        with np.errstate(all="ignore"):
+            width = (upper - lower)[counts]
+            least = np.where(counts, lower - (upper - lower) - 4 * self._near, -np.inf)
+        most = np.where(counts, upper + 4 * self._near, upper)
         # One step up: the shortest decimal spelling is then on the safe side too. ln(1 - p) <= 0.
         written = np.minimum(np.nextafter(upper, np.inf), 0.0) + 0.0
-        least = np.where(counts, lower - (upper - lower) - 4 * self._near, -np.inf)
-        most = np.where(counts, upper + 4 * self._near, upper)
         if self._plurality:
             total = min(float(np.nextafter(log_sum(written[None])[1][0], np.inf)), 0.0) + 0.0
             low = float(log_sum(least[None])[0][0])

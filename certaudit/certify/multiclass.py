@@ -234,9 +234,8 @@ def fit_classes(
     if vote not in VOTES:
         raise InputError(f"vote: {vote!r} is none of {', '.join(VOTES)}")
     if data.classes > MAX_CLASSES:
-        raise InputError(
-            f"classes: {data.classes} (one more than the largest label), at most {MAX_CLASSES}"
-        )
+        seen = "" if data.declared else " (one more than the largest label)"
+        raise InputError(f"classes: {data.classes}{seen}, at most {MAX_CLASSES}")
     noise = LabelFlip(check_label_noise(q, data.classes), data.classes)
     features, chosen, model = fitted(
         data,

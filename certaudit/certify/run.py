@@ -181,6 +181,8 @@ def fitted(
 
     Proof: `proofs/certificate.md`.
     """
+    if not isinstance(intercept, bool | np.bool_):
+        raise InputError("intercept: must be True or False")
     features = prepare(data.x_train, data.x_test, scale=scale, intercept=intercept)
     chosen = choose_ridge(ridge, features, data.y_train, q, targets)
     model = LeastSquares(

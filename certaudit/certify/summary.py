@@ -101,12 +101,10 @@ def assumptions(run: AnyRun, split: str) -> list[dict[str, str]]:
 def _classes_state(run: AnyRun) -> str:
     """Return whether the number of classes is known to read no label.
 
-    Two are the least there can be. More, where nobody declared them, are the largest label: a flip
-    to a class beyond it is not covered.
+    Where nobody declared it, it is that of the labels seen: a flip to a class beyond these is not
+    covered.
     """
-    if run.data.positive is not None or run.data.declared:
-        return "declared"
-    return "checked" if run.classes == 2 else "unknown"
+    return "declared" if run.data.positive is not None or run.data.declared else "unknown"
 
 
 def versions() -> dict[str, str]:

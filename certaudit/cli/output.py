@@ -187,7 +187,8 @@ def run_report(run: AnyRun, source: str) -> list[RenderableType]:
     setting = table("setting", "")
     setting.add_row("data", shorten(source, 60))
     dropped = len(run.features.scale.dropped)
-    columns = f"{run.features.columns} feature columns"
+    width = run.features.columns
+    columns = f"{width} feature column{'s' * (width != 1)}"
     columns += f" ({dropped} constant ones dropped)" if dropped else ""
     setting.add_row("training set", f"{n} points, {columns}")
     setting.add_row("test points certified", f"{total} of {len(run.data.y_test)}")

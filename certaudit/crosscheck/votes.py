@@ -149,7 +149,7 @@ class _Check:
         """Return what each engine says of the point."""
         self._alpha()
         reference = self._bounds(bounds)
-        total = self._total(reference)
+        total = self._total(reference, self.certificate.log_error, "log_error")
         radius, tight = self._radii(total, self.certificate.radii(), "the")
         excess = self._fast(fast, bounds, reference)
         share = None if exact is None else self._share(exact)
@@ -200,11 +200,12 @@ class _Check:
             found.append(value)
         return tuple(found)
 
-    def _total(self, logs: Sequence[mpf]) -> mpf:
+    def _total(self, logs: Sequence[mpf], written: float, what: str) -> mpf:
+        """Return what ln B(t) of all rivals come to; compare what is written of that."""
         least = [min(value, mpf(0)) for value in logs]
         total = plurality_log_error(least) if self.vote == "plurality" else max(least)
-        if mpf(self.certificate.log_error) + self.tiny * (1 + abs(total)) < total:
-            self.wrong.append("log_error is below what the rivals come to")
+        if mpf(written) + self.tiny * (1 + abs(total)) < total:
+            self.wrong.append(f"{what} is below what the rivals come to")
         return total
 
     def _radii(self, total: mpf, claimed: dict[str, int], whose: str) -> tuple[int, int | None]:
@@ -248,7 +249,8 @@ class _Check:
                 self.wrong.append(f"rival {bound.rival}: the fast log_error is below ln B(t)")
             excess = max(excess, written - min(value, mpf(0)))
             logs.append(value)
-        self._radii(self._total(logs), fast.radii, "the fast")
+        total = self._total(logs, fast.total, "the fast log_error")
+        self._radii(total, fast.radii, "the fast")
         return float(excess)
 
     def _share(self, alpha: list[Fraction]) -> Fraction:

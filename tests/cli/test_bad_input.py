@@ -199,7 +199,7 @@ MANY = {  # changes to the arrays, options of certify, and what is named
     "q beyond, two labels, a vote": ({}, "--q 0.5 --vote pairwise", "between 0 and 1/2"),
     "one": ({}, "--classes 1", "--classes"),
     "no number": ({}, "--classes x", "--classes"),
-    "over 1000": ({}, "--classes 1001", "classes: 1001 "),
+    "over 1000": ({}, "--classes 1001", "classes: 1001, at most 1000"),
     "unknown vote": ({}, "--vote majority", "--vote"),
     "positive label, three": ({}, "--positive 1 --classes 3", "--positive"),
 }

@@ -1,6 +1,7 @@
 """`certaudit certify` on more than two classes: the run folder, the page, the options."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -172,3 +173,83 @@ def test_both_engines_write_the_same_radii(invoke):
     assert fast["escalated"]["points"] == 0
     assert "escalated" not in slow
     assert json.loads(Path("fast/run.json").read_text())["vacuous"] == slow["vacuous"]
+
+
+@pytest.mark.parametrize("vote", ["plurality", "pairwise"])
+def test_crosscheck_agrees_on_real_flowers(vote, invoke):
+    """Both engines, each at its own values of t, and the reference: nothing contradicts."""
+    data = pytest.importorskip("sklearn.datasets").load_iris()
+    order = np.random.default_rng(0).permutation(150)
+    x, y = data.data[order], data.target[order]
+    np.savez("iris.npz", X_train=x[:120], y_train=y[:120], X_test=x[120:], y_test=y[120:])
+    argv = ("crosscheck", "iris.npz", "--q", "0.1", "--sample", "8", "--vote", vote)
+    text = invoke(*argv)
+    assert text.code == 0, text.out
+    assert "8 points, 16 rivals compared, 0 contradictions" in text.out
+    assert all(len(line) <= 80 for line in text.out.splitlines())
+    found = json.loads(invoke(*argv, "--format", "json").out)
+    assert found["contradictions"] == 0
+    for point in found["points"]:
+        assert point["fast"]["left_to_balls"] is None
+        assert 0 <= point["fast"]["excess"] < 0.02
+        assert point["fast"]["total"] >= float(point["reference"]["log_error"]) - 1e-6
+        assert point["rigorous"]["radius"] == point["reference"]["radius"]
+
+
+def test_crosscheck_shows_the_exact_share(invoke):
+    random = np.random.default_rng(1)
+    arrays = {"X_train": random.normal(size=(7, 2)), "X_test": random.normal(size=(5, 2))}
+    np.savez("d.npz", **arrays, y_train=[0, 1, 2, 0, 1, 2, 0], y_test=[0, 1, 2, 0, 1])
+    for vote in ("plurality", "pairwise"):
+        result = invoke("crosscheck", "d.npz", "--q", "0.01", "--vote", vote, "--sample", "5")
+        assert result.code == 0, result.out
+        heading = result.out[: result.out.index("───")]
+        assert {"exact", "share"} <= set(heading.split())
+    blobs(2)
+    result = invoke("crosscheck", "blobs.npz", "--q", "0.1", "--vote", "plurality")
+    assert (result.code, result.err) == (0, "")
+
+
+WRONG = {  # a number of what an engine says, made wrong, and what is then said
+    "fast.total": "the fast log_error is below what the rivals come to",
+    "fast.log_error": "the fast log_error is below ln B(t)",
+    "certificate.log_error": "log_error is below what the rivals come to",
+    "certificate.kl_radius": "the radius exceeds the reference's",
+    "certificate.tight_radius": "the tight radius exceeds the reference's",
+    "fast.radii": "the fast radius exceeds the reference's",
+    "certificate.prediction": "another class has the largest mean score",
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_crosscheck_contradicts_what_is_wrong(what, invoke, monkeypatch):
+    from certaudit.crosscheck import votes
+
+    blobs(3)
+    whose, name = what.split(".")
+
+    def spoilt(point):
+        value = getattr(point, name)
+        if name == "log_error" and whose == "fast":
+            value = tuple(x - 1 for x in value)
+        elif name in ("total", "log_error"):
+            value -= 1
+        elif name == "radii":
+            value = {name: radius + 2 for name, radius in value.items()}
+        elif name == "prediction":
+            value = (value + 1) % 3
+        else:
+            value += 2
+        return replace(point, **{name: value})
+
+    if whose == "fast":
+        found = votes.screen_votes
+        monkeypatch.setattr(votes, "screen_votes", lambda *a: map(spoilt, found(*a)))
+    else:
+        found = votes.prove_votes
+        monkeypatch.setattr(
+            votes, "prove_votes", lambda *a, **k: ((p, b, spoilt(c)) for p, b, c in found(*a, **k))
+        )
+    result = invoke("crosscheck", "blobs.npz", "--q", "0.1", "--sample", "12")
+    assert result.code == 1
+    assert WRONG[what] in " ".join(result.out.split())

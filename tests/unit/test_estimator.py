@@ -282,14 +282,68 @@ def test_findings_without_labels_keep_what_needs_none(iris):
     assert [f.kind.name for f in same.findings] == ["no-better-than-constant"]
 
 
-def test_classes_read_labels_where_flips_can_remove_one():
-    X = np.arange(80.0)[:, None]
-    for rare, state in ((40, "checked"), (1, "violated")):
-        fitted = SmoothedRidgeClassifier(ridge="1").fit(X, [int(i < rare) for i in range(80)])
-        found = fitted.certify([[79.0]])
-        (row,) = (row for row in found.assumptions if row["what"] == "classes")
-        assert found.radius["kl"][0] >= 1
-        assert row["label_free"] == state, row
+def test_classes_are_those_of_y_and_a_flip_may_add_one():
+    """One flip, to a label that no point has, against a certified radius: said to be unknown."""
+    X, y = -np.ones((60, 1)), np.array(["a"] * 42 + ["b"] * 18)
+    plain = SmoothedRidgeClassifier(q="0.05", guarantee="all", scale="none", intercept=False)
+    found = plain.fit(X, y).certify([[1.0]])
+    assert (found.predictions[0], found.radius["kl"][0]) == ("b", 2)
+    (row,) = (row for row in found.assumptions if row["what"] == "classes")
+    assert row["label_free"] == "unknown"
+    y[0] = "c"
+    assert plain.fit(X, y).certify([[1.0]]).predictions[0] == "c"
+
+
+def near_tie(seed):
+    """Two columns that say the same of the labels, but for noise."""
+    y = np.arange(60) % 2
+    X = (2 * y - 1)[:, None] + np.random.default_rng(seed).normal(size=(60, 2))
+    return X, y
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_choice_between_two_columns_is_seen_to_read_labels(seed):
+    X, y = near_tie(seed)
+    for selector in (SelectKBest(f_classif, k=1), Shaky(k=1)):
+        pipeline = make_pipeline(selector, SmoothedRidgeClassifier())
+        found = certify_pipeline(pipeline, X, y, [[1.5, -1.5]])
+        assert found.findings[0].kind.name == "features-read-labels"
+
+
+class Shaky(SelectKBest):
+    """A supervised choice of columns that adds random noise, unless its random state is fixed."""
+
+    def __init__(self, k=1, random_state=None):
+        super().__init__(f_classif, k=k)
+        self.random_state = random_state
+
+    def transform(self, X):
+        chosen = super().transform(X)
+        return chosen + np.random.default_rng(self.random_state).normal(size=chosen.shape)
+
+
+def test_a_step_that_counts_classes_is_seen():
+    class Counts(FunctionTransformer):
+        def fit(self, X, y=None):
+            self.factor = len(np.unique(y))
+            return super().fit(X, y)
+
+        def transform(self, X):
+            return X * self.factor
+
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    pipeline = make_pipeline(Counts(), SmoothedRidgeClassifier())
+    found = certify_pipeline(pipeline, X, np.arange(60) % 3, X[:2])
+    assert [f.kind.name for f in found.findings][:1] == ["features-read-labels"]
+
+
+def test_labels_of_another_kind_are_refused():
+    X = np.arange(20.0)[:, None]
+    fitted = SmoothedRidgeClassifier(ridge="1").fit(X, np.arange(20) % 2)
+    with pytest.raises(InputError, match="none of the labels"):
+        fitted.certify(X, ["0", "1"] * 10)
+    with pytest.raises(InputError, match="intercept: "):
+        SmoothedRidgeClassifier(intercept="no").fit(X, np.arange(20) % 2)
 
 
 @pytest.mark.parametrize(
@@ -603,10 +657,16 @@ def test_other_labellings_change_labels(cancer, monkeypatch):
     y = cancer[1]
     certified_pipeline(cancer, StandardScaler(), permutations=4)
     same = [labels for labels in seen if (labels == y).all()]
-    assert (len(same), len(seen)) == (2, 6)
+    # Two fits with the labels as they are, four others, eight that follow a column.
+    assert (len(same), len(seen)) == (2, 14)
     counts = [tuple(np.unique(labels, return_counts=True)[1]) for labels in seen]
     assert len(set(counts)) > 3
-    assert [(labels != y).all() for labels in seen[2:]] == [False, True, False, True]
+    assert [(labels != y).all() for labels in seen[2:6]] == [False, True, False, False]
+    for labels in seen[6:]:
+        assert sorted(labels) == sorted(y)
+        ordered = [labels[np.argsort(x, kind="stable")] for x in cancer[0].T]
+        rises = [(found[1:] >= found[:-1]).all() for found in ordered]
+        assert any(rises)
 
 
 def test_nothing_tried_is_nothing_checked(cancer):

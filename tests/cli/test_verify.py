@@ -317,7 +317,8 @@ def test_a_radius_that_would_take_for_ever_is_left_open():
         "log_error": ["-1", "60", "0", "0"], "p_lower": "0x1.0000000000000p-1",
         "radius": {"kl": "0", "tight": "150000"},
     }  # fmt: skip
-    run = {"noise_model": {"q": "49/100", "classes": "2"}, "training_points": "200000", "intercept": True}
+    noise = {"q": "49/100", "classes": "2"}
+    run = {"noise_model": noise, "training_points": "200000", "intercept": True}
     with pytest.raises(checker.Open, match="this large"):
         list(checker.false_statements(run, record))
 

@@ -11,8 +11,8 @@ import pytest
 from certaudit.certify import label_flip
 from certaudit.certify.data import LabelledData
 from certaudit.certify.label_flip import certify_label_flip, certify_points, fit
-from certaudit.certify.search import chernoff_t
 from certaudit.certify.least_squares import LeastSquares, integer_columns
+from certaudit.certify.search import chernoff_t
 from certaudit.exact import Enclosure
 from certaudit.noise import LabelFlip
 from certaudit.reference import tail as reference

@@ -40,8 +40,8 @@ _ORDER = 5
 _HALF = GROUP // 2
 _ROWS = 16
 """Test points that are sorted at once: few for the cache, many for threads that take turns."""
-_MOST_CELLS = 1 << 19
-"""Cells of all these points together, for memory: hundreds of classes have many."""
+_MOST_CELLS = 1 << 15
+"""Cells of all these points together: few for the cache; many classes have many."""
 _CHUNK_BITS = 14
 """2^14 training points are sorted at once, few for the cache, or as many as there are bins."""
 _MOST = 1 << 26

@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import mul, ne
 from pathlib import Path
 from typing import Any
@@ -1098,7 +1098,16 @@ def is_tight(log_error: Fraction, q: Fraction, r: int, classes: int = 2) -> bool
     return decide(ask)
 
 
-def false_statements(run: dict[str, Any], record: dict[str, Any]) -> Iterator[str]:
+def unless(holds: Callable[[], bool], text: str) -> Iterator[str | Open]:
+    """Yield a text unless something holds, the reason where that stays open."""
+    try:
+        if not holds():
+            yield text
+    except Open as error:
+        yield error
+
+
+def false_statements(run: dict[str, Any], record: dict[str, Any]) -> Iterator[str | Open]:
     """Yield what is false in a record, its constant vote and its log_errors from data as given."""
     q, n = Fraction(rational(run["noise_model"]["q"], "q")), int(run["training_points"])
     share, classes = binary64(record["p_lower"], "p_lower"), int(run["noise_model"]["classes"])
@@ -1109,19 +1118,21 @@ def false_statements(run: dict[str, Any], record: dict[str, Any]) -> Iterator[st
     if bound > 0 or share < 0:
         yield "log_error above 0, or p_lower below it: no bound on a probability"
         return
-    if "rivals" in record and not is_total(run["vote"], bound, rival_bounds(record)):
-        yield f"log_error: not what its rivals' come to, {run['vote']}"
-    if not is_share(bound, share):
-        yield f"p_lower {record['p_lower']} is more than log_error proves"
-    if is_majority(bound) != record["decided"]:
-        yield f"decided: {record['decided']}, but log_error says otherwise"
-        return
+    if "rivals" in record:
+        vote, logs = run["vote"], rival_bounds(record)
+        text = f"log_error: not what its rivals' come to, {vote}"
+        yield from unless(lambda: is_total(vote, bound, logs), text)
+    text = f"p_lower {record['p_lower']} is more than log_error proves"
+    yield from unless(lambda: is_share(bound, share), text)
+    text = f"decided: {record['decided']}, but log_error says otherwise"
+    yield from unless(lambda: is_majority(bound) == record["decided"], text)
     if "t" in record and record["decided"] and t_bounds(record) != record["prediction"]:
         yield "prediction: t bounds the other vote"
     within = {"kl": is_kl, "tight": is_tight}
-    for name, text in record["radius"].items():
-        if 0 < int(text) <= n and not within[name](bound, q, int(text), classes):
-            yield f"radius.{name}: {text} flips are more than log_error proves"
+    for name, flips in record["radius"].items():
+        if 0 < int(flips) <= n:
+            holds = partial(within[name], bound, q, int(flips), classes)
+            yield from unless(holds, f"radius.{name}: {flips} flips are more than log_error proves")
 
 
 def false_constant(run: dict[str, Any], record: dict[str, Any]) -> Iterator[str]:
@@ -1509,7 +1520,7 @@ class Classifier:
                 return False
             p *= 2
 
-    def false_statements(self, run: dict[str, Any], record: dict[str, Any]) -> Iterator[str]:
+    def false_statements(self, run: dict[str, Any], record: dict[str, Any]) -> Iterator[str | Open]:
         """Yield what the data show to be false in a record."""
         at, q = int(record["index"]), rational(run["noise_model"]["q"], "q")
         if int(record["label"]) != self.test_labels[at]:
@@ -1518,29 +1529,33 @@ class Classifier:
             yield from self.false_rivals(record, at, q)
             return
         if record["constant"]:
-            if not self.is_constant(at):
-                yield "constant: some labelling changes the vote"
+            yield from unless(partial(self.is_constant, at), "constant: some labelling changes it")
             return
         t, bound = binary64(record["t"], "t"), upper_end(record["log_error"], "log_error")
         # ln(1 - p) <= 0 needs no witness: near a tie ln B(t) may be above 0.
-        if bound < 0 and not self.is_bounded(at, q, t, bound):
-            yield "log_error: ln B(t) is above it"
+        if bound < 0:
+            holds = partial(self.is_bounded, at, q, t, bound)
+            yield from unless(holds, "log_error: ln B(t) is above it")
         a, b = q.as_integer_ratio()
         mean = [(b - 2 * a) * x + a * y for x, y in zip(self.sums[1], self.sum_all, strict=True)]
-        if not record["decided"] and (self.sign(at, mean, b) >= 0) != (record["prediction"] == "1"):
-            yield "prediction: not the sign of the mean score"
+        if not record["decided"]:
+            one = record["prediction"] == "1"
+            text = "prediction: not the sign of the mean score"
+            yield from unless(lambda: (self.sign(at, mean, b) >= 0) == one, text)
 
-    def false_rivals(self, record: dict[str, Any], at: int, q: Fraction) -> Iterator[str]:
+    def false_rivals(self, record: dict[str, Any], at: int, q: Fraction) -> Iterator[str | Open]:
         """Yield what the data show to be false of the classes in a record."""
         winner = int(record["prediction"])
         # Rivals of one t after the other: they share most factors.
         for rival in sorted(record["rivals"], key=lambda rival: binary64(rival["t"], "t")):
             t, bound = binary64(rival["t"], "t"), binary64(rival["log_error"], "log_error")
             pair = (winner, int(rival["class"]))
-            if bound < 0 and not self.is_bounded(at, q, t, bound, pair):
-                yield f"log_error: ln B(t) of rival {pair[1]} is above it"
-        if not record["decided"] and self.largest(at) != winner:
-            yield "prediction: not the class of the largest score without noise"
+            if bound < 0:
+                holds = partial(self.is_bounded, at, q, t, bound, pair)
+                yield from unless(holds, f"log_error: ln B(t) of rival {pair[1]} is above it")
+        if not record["decided"]:
+            text = "prediction: not the class of the largest score without noise"
+            yield from unless(lambda: self.largest(at) == winner, text)
 
     def unsmoothed(self, record: dict[str, Any]) -> bool:
         """Return whether the same classifier gives the label of a record at q = 0."""
@@ -1711,7 +1726,7 @@ def is_vacuous(stated: dict[str, str], records: Sequence[dict[str, Any]], report
 def check_each(
     step: str,
     records: Sequence[dict[str, Any]],
-    question: Callable[[dict[str, Any]], Iterator[str]],
+    question: Callable[[dict[str, Any]], Iterator[str | Open]],
     report: Report,
     progress: Callable[[str, int, int], None],
 ) -> None:
@@ -1719,10 +1734,12 @@ def check_each(
     false, stuck = [], []
     for done, record in enumerate(records):
         progress(step, done, len(records))
-        try:
-            false += [f"index {record['index']}: {text}" for text in question(record)][:1]
-        except Open as error:
-            stuck.append(f"index {record['index']}: {error}")
+        answers = list(question(record))
+        texts = [f"index {record['index']}: {answer}" for answer in answers]
+        wrong = [text for text, a in zip(texts, answers, strict=True) if isinstance(a, str)]
+        # What stays open beside what is false does not hide it.
+        false += wrong[:1]
+        stuck += [] if wrong else texts[:1]
     for text in false[:5]:
         report.add(step, FAILED, text, REFUTED)
     if len(false) > 5:

@@ -319,8 +319,9 @@ def test_a_radius_that_would_take_for_ever_is_left_open():
     }  # fmt: skip
     noise = {"q": "49/100", "classes": "2"}
     run = {"noise_model": noise, "training_points": "200000", "intercept": True}
-    with pytest.raises(checker.Open, match="this large"):
-        list(checker.false_statements(run, record))
+    (left,) = checker.false_statements(run, record)
+    assert isinstance(left, checker.Open)
+    assert "this large" in str(left)
 
 
 def test_pack_packs_nothing_that_is_false(signed, invoke):

@@ -476,3 +476,65 @@ def test_a_count_of_vacuous_points_that_stays_open_is_said_to():
         "unsmoothed": checker.NOT_CHECKED,
     }
     assert report.exit_code(require_all=False) == checker.OPEN
+
+
+def test_points_with_the_same_t_are_each_judged_by_their_own_alphas():
+    """What is kept for the rivals of one point is not taken for the next: whatever the order."""
+    run, records, arrays = made("plurality")
+    t = max((rival["t"] for rival in records[0]["rivals"]), key=float.fromhex)
+    seen = set()
+    for bound in (-0.25, -0.5, -1.0, -2.0, -4.0, -8.0):
+        claims = [
+            {
+                **record,
+                "rivals": [{**r, "t": t, "log_error": bound.hex()} for r in record["rivals"]],
+            }
+            for record in records
+        ]
+        alone = [
+            list(checker.Classifier(run, arrays_of(arrays)).false_statements(run, claim))
+            for claim in claims
+        ]
+        for order in (range(len(claims)), reversed(range(len(claims)))):
+            together = checker.Classifier(run, arrays_of(arrays))
+            for at in order:
+                assert list(together.false_statements(run, claims[at])) == alone[at]
+        seen.add(tuple(map(len, alone)))
+    assert any(len(set(each)) > 1 for each in seen)
+
+
+def test_what_stays_open_does_not_hide_what_is_false(monkeypatch):
+    """A radius or a rival that it cannot decide: the false number beside it is named."""
+    run, records, arrays = made("plurality")
+    decided = next(r for r in records if r["decided"])
+    long = {**run, "noise_model": {**run["noise_model"], "q": "1e-9000"}}
+    long["training_points"] = "100000"
+    wrong = {**decided, "p_lower": (1.0).hex(), "radius": {"kl": "0", "tight": "99999"}}
+    answers = list(checker.false_statements(long, wrong))
+    assert [type(answer) for answer in answers] == [str, checker.Open]
+    report = checker.Report()
+    checker.check_each("radii", [wrong], lambda r: checker.false_statements(long, r), report, bar)
+    assert states(report) == {"radii": checker.FAILED}
+    assert report.exit_code(require_all=False) == checker.REFUTED
+
+    model = checker.Classifier(run, arrays_of(arrays))
+    whole, first = model.is_bounded, decided["rivals"][0]["class"]
+
+    def stuck(at, q, t, bound, pair):
+        if pair[1] == int(first):
+            raise checker.Open("open at 16384 bits")
+        return whole(at, q, t, bound, pair)
+
+    monkeypatch.setattr(model, "is_bounded", stuck)
+    for place in (-1, 0):
+        claim = rival_changed(decided, place, log_error=(-1e300).hex())
+        report = checker.Report()
+        checker.check_each(
+            "log_error", [claim], lambda r: model.false_statements(run, r), report, bar
+        )
+        expected = checker.FAILED if place else checker.NOT_CHECKED
+        assert states(report) == {"log_error": expected}
+
+
+def bar(*_):
+    pass

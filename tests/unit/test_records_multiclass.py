@@ -189,10 +189,13 @@ BAD_RUNS = {
 }
 
 
+@pytest.mark.parametrize("vote", ["plurality", "pairwise"])
 @pytest.mark.parametrize("case", BAD_RUNS)
-def test_a_bad_run_is_refused_although_it_is_signed(case, tmp_path):
+def test_a_bad_run_is_refused_although_it_is_signed(case, vote, tmp_path):
     path, new, words = BAD_RUNS[case]
-    assert words in refused(*issue(lines(), change(RUN_VALUE, path, new)), tmp_path)
+    run = change(change(RUN_VALUE, ["vote"], vote), path, new)
+    words = words.replace("no plurality", f"no {vote}")
+    assert words in refused(*issue(lines(), run), tmp_path)
 
 
 TWO_RUN = payload(TWO)["predicate"]["run"]

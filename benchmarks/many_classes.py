@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 NAMES = ("mnist10", "cifar10_kmeans")
 VOTE = "plurality"
 THREADS = (1, 2)
-ROUNDS = 3
+ROUNDS = 2
 LARGEST = 1000
 """Test points of the digits that scikit-learn ships, where the shared sets are not there."""
 

@@ -253,3 +253,11 @@ def test_crosscheck_contradicts_what_is_wrong(what, invoke, monkeypatch):
     result = invoke("crosscheck", "blobs.npz", "--q", "0.1", "--sample", "12")
     assert result.code == 1
     assert WRONG[what] in " ".join(result.out.split())
+
+
+def test_processes_write_the_same(run):
+    blobs(3)
+    for jobs in ("1", "2"):
+        argv = ("certify", "blobs.npz", "-o", jobs, "--q", "0.1", "--engine", "rigorous")
+        assert run(*argv, "--jobs", jobs).code == 0
+    assert Path("1/certificates.jsonl").read_bytes() == Path("2/certificates.jsonl").read_bytes()

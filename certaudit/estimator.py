@@ -145,12 +145,12 @@ class SmoothedRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.engine = engine
         self.jobs = jobs
 
-    def __sklearn_tags__(self) -> Any:  # noqa: ANN401  (scikit-learn has no types)
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = self.vote != "majority"
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> SmoothedRidgeClassifier:  # noqa: N803
+    def fit(self, X: ArrayLike, y: ArrayLike) -> SmoothedRidgeClassifier:
         """Keep the training set, choose the ridge and solve for the class scores.
 
         Raises InputError, a ValueError, for parameters that there are not, and for fewer than two
@@ -185,7 +185,7 @@ class SmoothedRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self._weights, self._weight_error = solver.scores, solver.score_error
         return self
 
-    def decision_function(self, X: ArrayLike) -> Floats:  # noqa: N803
+    def decision_function(self, X: ArrayLike) -> Floats:
         """Return mean scores under the noise, in floats: for two classes what favours the second.
 
         These are for ranking. Where two are closer than floats can tell, `predict` decides exactly,
@@ -198,7 +198,7 @@ class SmoothedRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         means = scores + q / (classes - 1) * (scores.sum(axis=1, keepdims=True) - classes * scores)
         return np.asarray(means[:, 1] - means[:, 0] if classes == 2 else means)
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the class that certificates name: the largest mean score, ties the higher class.
 
         Proven float bounds decide most points, balls and rationals the others: the order is exact.
@@ -223,7 +223,7 @@ class SmoothedRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
     def certify(
         self,
-        X: ArrayLike,  # noqa: N803
+        X: ArrayLike,
         y: ArrayLike | None = None,
     ) -> CertifiedPredictions:
         """Return the prediction for each row of X and what is proven about it.
@@ -277,11 +277,11 @@ class SmoothedRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             assumptions=tuple(self._assumptions(run)),
         )
 
-    def certified_score(self, X: ArrayLike, y: ArrayLike, radius: int = 0) -> float:  # noqa: N803
+    def certified_score(self, X: ArrayLike, y: ArrayLike, radius: int = 0) -> float:
         """Return the certified accuracy at `radius` flips, as CertifiedPredictions.score does."""
         return self.certify(X, y).score(radius)
 
-    def _checked(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
+    def _checked(self, X: ArrayLike) -> NDArray[Any]:
         check_is_fitted(self)
         rows: NDArray[Any] = validate_data(self, X, dtype="numeric", reset=False)
         return rows
@@ -348,9 +348,9 @@ class SmoothedRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
 def certify_pipeline(
     pipeline: Pipeline,
-    X_train: Any,  # noqa: ANN401, N803  (whatever the first step takes)
+    X_train: Any,
     y_train: ArrayLike,
-    X_test: Any,  # noqa: ANN401, N803
+    X_test: Any,
     y_test: ArrayLike | None = None,
     *,
     permutations: int = 3,
@@ -435,7 +435,7 @@ def _other_labels(
 
 def _aligned_labels(
     labels: NDArray[Any],
-    features: Any,  # noqa: ANN401
+    features: Any,
     rng: np.random.Generator,
 ) -> list[NDArray[Any]]:
     """Return permutations of the labels that rise with a column, of up to 8 columns of numbers."""
@@ -456,7 +456,7 @@ def _aligned_labels(
     return found
 
 
-def _seeded(step: Any) -> Any:  # noqa: ANN401
+def _seeded(step: Any) -> Any:
     """Return a clone whose random states are fixed, None if there is nothing to fix."""
     free = {
         name: 0
@@ -467,7 +467,7 @@ def _seeded(step: Any) -> Any:  # noqa: ANN401
 
 
 def _checked_step(
-    step: Any,  # noqa: ANN401
+    step: Any,
     labels: NDArray[Any],
     sets: tuple[Any, Any],
     others: Sequence[NDArray[Any]],
@@ -508,7 +508,7 @@ def _checked_step(
 
 
 def _what_labels_change(
-    step: Any,  # noqa: ANN401
+    step: Any,
     labels: NDArray[Any],
     sets: tuple[Any, Any],
     others: Sequence[NDArray[Any]],
@@ -529,12 +529,12 @@ def _what_labels_change(
     return True, ""
 
 
-def _refitted(step: Any, labels: NDArray[Any], sets: tuple[Any, Any]) -> list[object]:  # noqa: ANN401
+def _refitted(step: Any, labels: NDArray[Any], sets: tuple[Any, Any]) -> list[object]:
     return _bits(_transformed(clone(step), labels, sets))
 
 
 def _transformed(
-    step: Any,  # noqa: ANN401
+    step: Any,
     labels: NDArray[Any],
     sets: tuple[Any, Any],
 ) -> tuple[Any, Any]:
@@ -546,7 +546,7 @@ def _transformed(
     return step.fit(train, labels).transform(train), step.transform(test)
 
 
-def _keeps_state(step: Any) -> bool:  # noqa: ANN401
+def _keeps_state(step: Any) -> bool:
     """Return whether a clone of the step, or of a part of it, is more than its parameters."""
     parts = [step, *step.get_params(deep=True).values()]
     ordinary = BaseEstimator.__sklearn_clone__

@@ -13,6 +13,7 @@ from certaudit.errors import InputError
 from certaudit.exact import Number, as_integer, as_rational, format_rational
 
 __all__ = [
+    "MAX_CLASSES",
     "Discrete",
     "Gaussian",
     "LabelFlip",
@@ -27,6 +28,10 @@ __all__ = [
     "label_flip",
     "sparse",
 ]
+
+
+MAX_CLASSES = 1000
+"""Most classes that are certified: a record names each rival."""
 
 
 class Law(NamedTuple):

@@ -9,8 +9,8 @@ import sympy
 from flint import arb, ctx
 
 from certaudit.certify import fast
-from certaudit.certify.multiclass import MAX_CLASSES
 from certaudit.fast import elementary, pairs, tail
+from certaudit.noise import MAX_CLASSES
 
 U = Fraction(1, 1 << 53)
 """Half the distance of 1 to the next float."""

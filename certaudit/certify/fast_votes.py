@@ -78,7 +78,10 @@ def screen_votes(
 
 @dataclass(frozen=True)
 class _Bounds:
-    """Bounds of ln B, b x classes: -inf in the column of the winner; `searched`: t is its own."""
+    """Bounds of ln B in nats, b x classes: -inf in the column of the winner.
+
+    `searched` where t is the rival's own; there `gap` is about how far ln B is above its minimum.
+    """
 
     t: Floats
     lower: Floats

@@ -17,13 +17,13 @@ import numpy as np
 from flint import arb
 from numpy.typing import ArrayLike
 
-from certaudit.certify.data import Floats, LabelledData, Labels
+from certaudit.certify.data import LabelledData, Labels
 from certaudit.certify.fast import Screened, screen
 from certaudit.certify.features import Features
 from certaudit.certify.least_squares import LeastSquares, SolvedPoint
 from certaudit.certify.ridge import Ridge
 from certaudit.certify.run import Run, check_choices, collected, fitted, share_down, written_share
-from certaudit.certify.search import chernoff_t
+from certaudit.certify.search import chernoff_t, is_precise
 from certaudit.certify.workers import run_in_order
 from certaudit.errors import InputError, Undecided
 from certaudit.exact import Enclosure, Number, json_up
@@ -396,7 +396,7 @@ class _Bounder:
         """Return the bound, None where the float alphas are not precise enough."""
         if facts.constant:
             return Bound(0.0, Enclosure(0, 0, 0, 0))
-        if point.alpha_error is None or not _is_precise(point.alpha, point.alpha_error):
+        if point.alpha_error is None or not is_precise(point.alpha, point.alpha_error):
             return None
         t = chernoff_t(point.alpha, self.labels, self.q, _direction(facts))
         if abs(Fraction(t)) * point.alpha_error > _WIDTH / 4:
@@ -436,7 +436,7 @@ def _bound_from_balls(balls: list[arb], facts: Facts, labels: Labels, q: Fractio
     middle = np.array([float(ball.mid()) for ball in balls])
     if not np.isfinite(middle).all():
         return None
-    if not _is_precise(middle, sum((from_ball(ball).rad for ball in balls), Fraction(0))):
+    if not is_precise(middle, sum((from_ball(ball).rad for ball in balls), Fraction(0))):
         return None
     direction = _direction(facts)
     with working_precision(_MAX_ACCURACY):
@@ -447,14 +447,6 @@ def _bound_from_balls(balls: list[arb], facts: Facts, labels: Labels, q: Fractio
     ones: list[float | arb] = [ball for ball, y in zip(balls, labels, strict=True) if y == 1]
     bound = log_error_bound(t, zeros, ones, q)
     return Bound(t, bound) if bound.rad <= _WIDTH else None
-
-
-def _is_precise(alpha: Floats, error: Fraction) -> bool:
-    """Return whether alpha is known well enough to search for t, given its l1 error.
-
-    Decides only how much work is done: any t and any enclosure of alpha are sound.
-    """
-    return error <= Fraction(float(np.abs(alpha).max())) / (1 << 20)
 
 
 def _certificate(

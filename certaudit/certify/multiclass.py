@@ -20,17 +20,16 @@ from certaudit.certify.features import Features
 from certaudit.certify.least_squares import LeastSquares, SolvedPoint
 from certaudit.certify.ridge import Ridge
 from certaudit.certify.run import Run, check_choices, collected, fitted, share_down, written_share
-from certaudit.certify.search import pair_logs, pair_t
+from certaudit.certify.search import is_precise, pair_logs, pair_t
 from certaudit.certify.workers import run_in_order
 from certaudit.errors import InputError, Undecided
 from certaudit.exact import Enclosure, Number, json_up
-from certaudit.noise import LabelFlip, check_label_noise
+from certaudit.noise import MAX_CLASSES, LabelFlip, check_label_noise
 from certaudit.rigorous.balls import from_ball
 from certaudit.rigorous.pairs import is_majority_sum, log_pair_bounds, log_sum_bound
 from certaudit.rigorous.radius import is_majority, kl_radius, tight_radius
 
 __all__ = [
-    "MAX_CLASSES",
     "VOTES",
     "MulticlassRun",
     "Rival",
@@ -40,7 +39,6 @@ __all__ = [
 ]
 
 VOTES = ("plurality", "pairwise")
-MAX_CLASSES = 1000
 
 _WIDTH = Fraction(1, 256)
 """An enclosure of ln B(t) wider than this is computed again from more precise alphas."""
@@ -441,16 +439,6 @@ def bounds_from_balls(
                 return bounds
         accuracy *= 2
     return [PairBound(b, 0.0, None) for b in range(noise.classes) if b != winner]
-
-
-def is_precise(alpha: Floats, error: Fraction) -> bool:
-    """Return whether alpha is known well enough to search for t, given its l1 error.
-
-    Decides only how much work is done: any t and any enclosure of alpha are sound.
-
-    Proof: `proofs/multiclass.md`.
-    """
-    return error <= Fraction(float(np.abs(alpha).max())) / (1 << 20)
 
 
 def _from_floats(

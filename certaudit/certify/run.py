@@ -44,17 +44,30 @@ class CertifiedPoint(Protocol):
     """What the certificates of all votes have."""
 
     @property
-    def index(self) -> int: ...  # noqa: D102
+    def index(self) -> int:
+        """The row of the test set."""
+
     @property
-    def prediction(self) -> int: ...  # noqa: D102
+    def prediction(self) -> int:
+        """The class."""
+
     @property
-    def label(self) -> int: ...  # noqa: D102
+    def label(self) -> int:
+        """The label of the point."""
+
     @property
-    def decided(self) -> bool: ...  # noqa: D102
+    def decided(self) -> bool:
+        """Whether the prediction is proven to win the vote."""
+
     @property
-    def unsmoothed(self) -> int: ...  # noqa: D102
-    def radii(self) -> dict[str, int]: ...  # noqa: D102
-    def as_json(self) -> dict[str, object]: ...  # noqa: D102
+    def unsmoothed(self) -> int:
+        """The prediction at q = 0."""
+
+    def radii(self) -> dict[str, int]:
+        """Return the proven radius for each guarantee."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return one line of certificates.jsonl."""
 
 
 C = TypeVar("C", bound=CertifiedPoint)

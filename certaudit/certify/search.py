@@ -13,11 +13,21 @@ from certaudit.certify.data import Floats, Labels
 from certaudit.noise import LabelFlip
 from certaudit.rigorous.balls import to_ball, working_precision
 
-__all__ = ["chernoff_t", "pair_logs", "pair_t"]
+__all__ = ["chernoff_t", "is_precise", "pair_logs", "pair_t"]
 
 _LARGEST_T = 2.0**1000
 _SEARCH_GAP = 2.0**-30
 """The search ends when ln B(t) is about this close to its minimum, in nats."""
+
+
+def is_precise(alpha: Floats, error: Fraction) -> bool:
+    """Return whether alpha is known well enough to search for t, given its l1 error.
+
+    Decides only how much work is done: any t and any enclosure of alpha are sound.
+
+    Proof: `proofs/chernoff.md`.
+    """
+    return error <= Fraction(float(np.abs(alpha).max())) / (1 << 20)
 
 
 def chernoff_t(

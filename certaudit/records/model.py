@@ -20,13 +20,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from certaudit.errors import InputError
 from certaudit.exact import Enclosure, format_rational, parse_rational
+from certaudit.noise import MAX_CLASSES
 from certaudit.records.canonical import check_plain, encode
 
 __all__ = [
     "BUNDLE_TYPE",
     "INCLUSION_TYPE",
     "MAX_BUNDLE",
-    "MAX_CLASSES",
     "MAX_LINE",
     "MAX_LINE_MULTICLASS",
     "MAX_PROOF",
@@ -68,7 +68,6 @@ MAX_LINE_MULTICLASS = 128 << 10
 MAX_BUNDLE = 16 << 20
 MAX_PROOF = MAX_BUNDLE + MAX_LINE_MULTICLASS + MAX_LINE
 MAX_RECORDS = 10_000_000
-MAX_CLASSES = 1_000
 MAX_EXPONENT = 1 << 16
 
 # `$` alone would let a newline follow.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby
 
@@ -17,11 +17,13 @@ import numpy as np
 
 from certaudit.certify.blocks import AlphaBlock, AlphaBlocks
 from certaudit.certify.data import Labels
+from certaudit.certify.flips import bracket_from_alpha
 from certaudit.certify.least_squares import LeastSquares
 from certaudit.certify.workers import run_in_threads
 from certaudit.fast.radius import Radii
 from certaudit.fast.tail import NoiseLogs, minimise, summarise
 from certaudit.noise import LabelFlip
+from certaudit.rigorous.flips import MAX_ENUMERATED, Bracket
 
 __all__ = ["LOOSE", "NEAR", "Screened", "bins_for", "screen"]
 
@@ -41,8 +43,9 @@ class Screened:
 
     Without `reason` it is decided: `mean_sign` and `unsmoothed` as in Facts; `constant`, or `t`
     with `lower` <= ln B(t) <= `upper`, a `log_error` to be written, and the `radii` that it
-    certifies, by guarantee (none: no majority is proven). A `reason` is "failed" (no bound),
-    "loose" or "undecided".
+    certifies, by guarantee (none: no majority is proven), and `exact`, the bracket of the exact
+    radius where that was asked for (None: rational alphas are to decide it). A `reason` is
+    "failed" (no bound), "loose" or "undecided".
     """
 
     index: int
@@ -55,6 +58,7 @@ class Screened:
     log_error: float
     radii: dict[str, int]
     reason: str | None
+    exact: Bracket | None = None
 
 
 def screen(
@@ -68,7 +72,8 @@ def screen(
 ) -> Iterator[Screened]:
     """Yield what floats prove of each test point named, in order.
 
-    `labels` are the n training labels, 0 or 1; `indices` rise; `guarantees` are of "kl", "tight".
+    `labels` are the n training labels, 0 or 1; `indices` rise; `guarantees` are of "kl", "tight",
+    "exact".
     `upper` and `log_error` err upward, `lower` downward, in nats; radii never upward.
 
     Raises Undecided where X'X + ridge is not inverted at 2^18 bits.
@@ -105,7 +110,9 @@ class _Screen:
     ) -> None:
         self._blocks, self._labels = AlphaBlocks(model, q), labels
         self._noise = NoiseLogs.of(q)
-        self._tables = {name: Radii(LabelFlip(q), name, len(labels)) for name in guarantees}
+        bounds = [name for name in guarantees if name != "exact"]
+        self._tables = {name: Radii(LabelFlip(q), name, len(labels)) for name in bounds}
+        self._q, self._exact = q, "exact" in guarantees and len(labels) > MAX_ENUMERATED
         step = min(table.step for table in self._tables.values())
         self._near = min(NEAR, step / 4096)
         self._bins = bins_for(len(labels))
@@ -132,7 +139,18 @@ class _Screen:
             found = self._bounds(block, rows, bins)
             for place, row in enumerate(rows):
                 screened[row] = decide(row, place, found)
+        if self._exact:
+            return [self._bracketed(block, row, point) for row, point in enumerate(screened)]
         return screened
+
+    def _bracketed(self, block: AlphaBlock, row: int, point: Screened) -> Screened:
+        """Return a decided point with the bracket of its exact radius."""
+        if point.reason is not None or point.constant:
+            return point
+        error = Fraction(float(block.alpha_error[row]))
+        prediction = int(point.mean_sign >= 0)
+        found = bracket_from_alpha(block.alpha[row], error, self._labels, self._q, prediction)
+        return replace(point, exact=found)
 
     def _may_be_mended(self, block: AlphaBlock, row: int, point: Screened) -> bool:
         """Return whether finer bins may decide a point: not where alpha or a sign is open."""

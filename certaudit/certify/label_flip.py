@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -20,15 +20,17 @@ from numpy.typing import ArrayLike
 from certaudit.certify.data import LabelledData, Labels
 from certaudit.certify.fast import Screened, screen
 from certaudit.certify.features import Features
+from certaudit.certify.flips import bracket_from_alpha, bracket_of_point, constant_bracket
 from certaudit.certify.least_squares import LeastSquares, SolvedPoint
 from certaudit.certify.ridge import Ridge
 from certaudit.certify.run import Run, check_choices, collected, fitted, share_down, written_share
 from certaudit.certify.search import chernoff_t, is_precise
 from certaudit.certify.workers import run_in_order
-from certaudit.errors import InputError, Undecided
+from certaudit.errors import CertauditError, InputError, Undecided
 from certaudit.exact import Enclosure, Number, json_up
 from certaudit.noise import LabelFlip, check_label_noise
 from certaudit.rigorous.balls import from_ball, order, working_precision
+from certaudit.rigorous.flips import MAX_ENUMERATED, Bracket, Side
 from certaudit.rigorous.radius import is_majority, kl_radius, tight_radius
 from certaudit.rigorous.tail import log_error_bound
 
@@ -54,7 +56,8 @@ class Certificate:
     is a proven upper bound on ln(1 - p), p the vote share of `prediction`; `p_lower` a proven
     lower bound on p. `t` is the signed Chernoff parameter that proves them. With `constant` no
     labelling changes the vote: t and log_error are None. `kl_radius` flips cannot change the
-    vote, nor can `tight_radius`, None where it was not asked for.
+    vote, nor can `tight_radius`, None where it was not asked for. `exact` is the bracket of the
+    exact radius, None likewise; where it is there the prediction may be proven by it alone.
     `unsmoothed` is the prediction at q = 0, `mean_prediction` the papers' output.
     """
 
@@ -70,10 +73,11 @@ class Certificate:
     tight_radius: int | None
     unsmoothed: int
     mean_prediction: int
+    exact: Bracket | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return one line of certificates.jsonl: numbers rounded to the safe side."""
-        return {
+        found: dict[str, object] = {
             "index": self.index,
             "prediction": self.prediction,
             "label": self.label,
@@ -84,11 +88,22 @@ class Certificate:
             "p_lower": self.p_lower,
             "radius": self.radii(),
         }
+        if self.exact is None:
+            return found
+        exact = {"proved": self.radii()["exact"], "refuted_at": self.exact.refuted_at}
+        found["radius"] = {**self.radii(), "exact": exact}
+        sides = {"proved": self.exact.proof, "refuted": self.exact.refutation}
+        found["evidence"] = {name: _side_as_json(side) for name, side in sides.items()}
+        return found
 
     def radii(self) -> dict[str, int]:
         """Return the proven radius for each guarantee that was asked for."""
         found = {"kl": self.kl_radius}
-        return found if self.tight_radius is None else {**found, "tight": self.tight_radius}
+        if self.tight_radius is not None:
+            found["tight"] = self.tight_radius
+        if self.exact is not None:
+            found["exact"] = max(self.exact.proved, 0)
+        return found
 
 
 class LabelFlipRun(Run[Certificate]):
@@ -106,6 +121,30 @@ class LabelFlipRun(Run[Certificate]):
         constant = {f"constant_{c}": count for c, count in enumerate(self.of_class())}
         total = len(self.certificates)
         return {name: share_down(n, total) for name, n in {**self.hits(), **constant}.items()}
+
+    def attacked_counts(self) -> list[int]:
+        """Return, for r = 0, 1, ..., how many points are right and not refuted at r flips.
+
+        An upper bound on what any certificate of r flips can be true of; the last number is that
+        of points that nothing refutes.
+        """
+        right = [c.exact for c in self.certificates if c.prediction == c.label]
+        refuted = [each.refuted_at for each in right if each is not None]
+        least = [at for at in refuted if at is not None]
+        falls = np.bincount(least) if least else np.zeros(1, dtype=np.int64)
+        return [len(right) - int(fallen) for fallen in np.cumsum(falls)]
+
+    def closed(self) -> int:
+        """Return how many exact radii are known: one flip more is proven to change the vote."""
+        return sum(self._is_closed(certificate) for certificate in self.certificates)
+
+    def _is_closed(self, certificate: Certificate) -> bool:
+        exact = certificate.exact
+        if exact is None or not certificate.decided:
+            return False
+        if exact.refuted_at is None:
+            return exact.proved == len(self.data.y_train)
+        return exact.refuted_at == exact.proved + 1
 
 
 def certify_label_flip(
@@ -129,9 +168,10 @@ def certify_label_flip(
 
     x_train is n x d, x_test m x d, labels 0/1 (or anything with `positive`); q is an exact
     number in (0, 1/2): "0.1", Fraction(1, 10), exact(0.1). `ridge` is "auto", "paper" or an exact
-    number, `scale` "standard" or "none". `guarantee` is "kl", "tight" or "all"; the KL radius (5)
-    is always there, "tight" adds the one of (2). `engine` "fast" decides by proven float bounds
-    what these can decide and the rest by balls, "rigorous" everything by balls: predictions and
+    number, `scale` "standard" or "none". `guarantee` is "kl", "tight", "exact" or "all"; the KL
+    radius (5) is always there, "tight" adds the one of (2), "exact" the bracket of the largest
+    radius there is, from proven votes of worst flips. `engine` "fast" decides by proven float
+    bounds what these can decide and the rest by balls, "rigorous" all by balls: predictions and
     radii are the same (but for a search for t that ends early), log_error may be up to 0.01
     larger. `limit` takes the first points only; `jobs` is the number of threads and of processes
     (these are spawned: with more than one, a script needs the usual
@@ -179,7 +219,7 @@ def certify_data(
 
     Proof: `proofs/certificate.md`.
     """
-    guarantees = check_choices(guarantee, engine, limit, jobs)
+    guarantees = check_choices(guarantee, engine, limit, jobs, exact=True)
     rate, features, chosen, model = fit(data, q=q, ridge=ridge, scale=scale, intercept=intercept)
     total = len(data.x_test) if limit is None else min(limit, len(data.x_test))
     found = certify_model(
@@ -213,14 +253,15 @@ def certify_model(
     if engine == "fast":
         for found in screen(model, data.y_train, q, indices, guarantees, threads=jobs):
             if found.reason is None:
-                yield _from_floats(found, data, guarantees), None
+                yield _from_floats(found, model, data, q, guarantees), None
             else:
                 reasons[found.index] = found.reason
         left = list(reasons)
         if len(left) * len(data.y_train) < _PARALLEL:
             jobs = 1
     jobs = min(jobs, max(len(left), 1))
-    for _, _, certificate in certify_points(model, data, q, left, guarantees=guarantees, jobs=jobs):
+    balls = certify_points(model, data, q, left, guarantees=guarantees, engine=engine, jobs=jobs)
+    for _, _, certificate in balls:
         yield certificate, reasons.get(certificate.index)
 
 
@@ -231,24 +272,51 @@ def certify_points(
     indices: Sequence[int],
     *,
     guarantees: Sequence[str] = ("kl",),
+    engine: str = "rigorous",
     jobs: int = 1,
 ) -> Iterator[tuple[SolvedPoint, Bound, Certificate]]:
     """Yield alpha, the bound in balls and the certificate of each test point named, in order.
+
+    `engine` is what brackets exact radii, where these are asked for.
 
     Raises Undecided where X'X + ridge is not inverted at 2^18 bits.
 
     Proof: `proofs/certificate.md`.
     """
     work = ((point, settle(model, point, q)) for point in model.points(indices))
-    for point, facts, found in run_in_order(_Bounder(data.y_train, q), work, jobs):
+    wanted = engine if "exact" in guarantees else None
+    bounder = _Bounder(data.y_train, q, wanted)
+    for point, facts, (found, bracket) in run_in_order(bounder, work, jobs):
         bound = found or bound_from_balls(model, point.index, facts, data.y_train, q)
-        yield point, bound, _from_balls(point.index, data, facts, bound, q, guarantees)
+        exact = bracket
+        if wanted is not None and (bracket is None or bracket.proved < 0):
+            exact = _exact(model, point.index, data, facts, q)
+        yield point, bound, _from_balls(point.index, data, facts, bound, q, guarantees, exact)
 
 
-def _from_floats(found: Screened, data: LabelledData, guarantees: Sequence[str]) -> Certificate:
+def _from_floats(
+    found: Screened,
+    model: LeastSquares,
+    data: LabelledData,
+    q: Fraction,
+    guarantees: Sequence[str],
+) -> Certificate:
     """Return the certificate of a point that the fast engine decided."""
     facts = Facts(found.mean_sign, found.unsmoothed, found.constant)
-    return _certificate(found.index, data, facts, found.t, found.log_error, found.radii, guarantees)
+    exact = found.exact
+    if "exact" in guarantees and exact is None:
+        exact = _exact(model, found.index, data, facts, q)
+    parts = (found.t, found.log_error, found.radii)
+    return _certificate(found.index, data, facts, *parts, guarantees, exact)
+
+
+def _exact(
+    model: LeastSquares, index: int, data: LabelledData, facts: Facts, q: Fraction
+) -> Bracket:
+    """Return the bracket of a point that takes more than float alphas."""
+    if facts.constant:
+        return constant_bracket(len(data.y_train))
+    return bracket_of_point(model, index, data.y_train, q, facts.mean_prediction)
 
 
 def _from_balls(
@@ -258,6 +326,7 @@ def _from_balls(
     bound: Bound,
     q: Fraction,
     guarantees: Sequence[str],
+    exact: Bracket | None = None,
 ) -> Certificate:
     """Return the certificate of a point whose bound was proven in balls."""
     # ln(1 - p) <= 0 for any p, so 0 is always a valid bound.
@@ -269,7 +338,7 @@ def _from_balls(
         radii["kl"] = kl_radius(noise, log_error=proven, cap=n)
         if "tight" in guarantees:
             radii["tight"] = tight_radius(noise, log_error=proven, cap=n)
-    return _certificate(index, data, facts, bound.t, log_error, radii, guarantees)
+    return _certificate(index, data, facts, bound.t, log_error, radii, guarantees, exact)
 
 
 def fit(
@@ -305,6 +374,11 @@ class Facts:
     mean_sign: int
     unsmoothed: int
     constant: bool
+
+    @property
+    def mean_prediction(self) -> int:
+        """The papers' output."""
+        return int(self.mean_sign >= 0)
 
 
 def settle(model: LeastSquares, point: SolvedPoint, q: Fraction) -> Facts:
@@ -389,11 +463,31 @@ class Bound:
 class _Bounder:
     """The work of one process: labels and noise are sent once, points one by one."""
 
-    def __init__(self, labels: Labels, q: Fraction) -> None:
-        self.ones, self.labels, self.q = labels == 1, labels, q
+    def __init__(self, labels: Labels, q: Fraction, exact: str | None = None) -> None:
+        self.ones, self.labels, self.q, self.exact = labels == 1, labels, q, exact
 
-    def __call__(self, point: SolvedPoint, facts: Facts) -> Bound | None:
-        """Return the bound, None where the float alphas are not precise enough."""
+    def __call__(self, point: SolvedPoint, facts: Facts) -> tuple[Bound | None, Bracket | None]:
+        """Return the bound and the bracket, None where the float alphas are not precise enough.
+
+        No bracket either where none was asked for, or where rational alphas are to decide.
+        """
+        return self._bound(point, facts), self._bracket(point, facts)
+
+    def _bracket(self, point: SolvedPoint, facts: Facts) -> Bracket | None:
+        if self.exact is None or point.alpha_error is None or facts.constant:
+            return None
+        if len(self.labels) <= MAX_ENUMERATED:
+            return None
+        return bracket_from_alpha(
+            point.alpha,
+            point.alpha_error,
+            self.labels,
+            self.q,
+            facts.mean_prediction,
+            engine=self.exact,
+        )
+
+    def _bound(self, point: SolvedPoint, facts: Facts) -> Bound | None:
         if facts.constant:
             return Bound(0.0, Enclosure(0, 0, 0, 0))
         if point.alpha_error is None or not is_precise(point.alpha, point.alpha_error):
@@ -457,14 +551,20 @@ def _certificate(
     log_error: float,
     radii: Mapping[str, int],
     guarantees: Sequence[str],
+    exact: Bracket | None = None,
 ) -> Certificate:
     """Return a certificate; `log_error` is to be written, no `radii`: no majority is proven."""
     tight = "tight" in guarantees
+    prediction = facts.mean_prediction
+    if exact is not None and exact.prediction != prediction:
+        # The vote is proven not to be for the sign of the mean, so nothing of that sign is.
+        prediction, t, log_error, radii = exact.prediction, 0.0, 0.0, {}
     shared: dict[str, Any] = {
         "index": index,
         "label": int(data.y_test[index]),
         "unsmoothed": facts.unsmoothed,
-        "mean_prediction": int(facts.mean_sign >= 0),
+        "mean_prediction": facts.mean_prediction,
+        "exact": None if exact is None else _at_least(exact, radii, index),
     }
     if facts.constant:
         n = len(data.y_train)
@@ -480,8 +580,8 @@ def _certificate(
             **shared,
         )
     return Certificate(
-        prediction=int(facts.mean_sign >= 0),
-        decided=bool(radii),
+        prediction=prediction,
+        decided=bool(radii) or (exact is not None and exact.proved >= 0),
         constant=False,
         t=t,
         log_error=log_error,
@@ -490,3 +590,27 @@ def _certificate(
         tight_radius=radii.get("tight", 0) if tight else None,
         **shared,
     )
+
+
+def _at_least(exact: Bracket, radii: Mapping[str, int], index: int) -> Bracket:
+    """Return the bracket with what other guarantees prove, should that be more.
+
+    Raises CertauditError where the two contradict each other: a defect of this program.
+    """
+    most = max(radii.values(), default=-1)
+    if exact.refuted_at is not None and most >= exact.refuted_at:
+        raise CertauditError(
+            f"internal error: test point {index}: a radius of {most} was proven, and "
+            f"{exact.refuted_at} flips that change the vote; please report it"
+        )
+    if exact.proved >= most:
+        return exact
+    proof = exact.proof or Side("chernoff")
+    return replace(exact, proved=most, proof=replace(proof, by="chernoff"))
+
+
+def _side_as_json(side: Side | None) -> dict[str, object] | None:
+    if side is None:
+        return None
+    t = None if side.t is None else side.t.hex()
+    return {"by": side.by, "flips": side.flips, "check": side.check, "t": t}

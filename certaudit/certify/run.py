@@ -28,6 +28,7 @@ __all__ = [
     "fitted",
     "lower_share",
     "share_down",
+    "share_up",
     "written_share",
 ]
 
@@ -159,8 +160,10 @@ class Run(Generic[C]):
         return found
 
 
-def check_choices(guarantee: str, engine: str, limit: int | None, jobs: int) -> tuple[str, ...]:
-    """Return the guarantees asked for.
+def check_choices(
+    guarantee: str, engine: str, limit: int | None, jobs: int, *, exact: bool = False
+) -> tuple[str, ...]:
+    """Return the guarantees asked for; `exact` says whether exact radii are among those there are.
 
     Raises InputError for a choice that there is not.
 
@@ -170,11 +173,17 @@ def check_choices(guarantee: str, engine: str, limit: int | None, jobs: int) -> 
         raise InputError("limit: must be at least 1")
     if as_integer(jobs, "jobs") < 1:
         raise InputError("jobs: must be at least 1")
-    if guarantee not in ("kl", "tight", "all"):
-        raise InputError(f'guarantee: {guarantee!r} is none of "kl", "tight", "all"')
+    if guarantee not in ("kl", "tight", "exact", "all"):
+        raise InputError(f'guarantee: {guarantee!r} is none of "kl", "tight", "exact", "all"')
+    if guarantee == "exact" and not exact:
+        raise InputError(
+            "guarantee: exact radii are known for two labels and the majority vote only"
+        )
     if engine not in ENGINES:
         raise InputError(f"engine: {engine!r} is none of {', '.join(ENGINES)}")
-    return ("kl",) if guarantee == "kl" else ("kl", "tight")
+    if guarantee == "all":
+        return ("kl", "tight", "exact") if exact else ("kl", "tight")
+    return ("kl",) if guarantee == "kl" else ("kl", guarantee)
 
 
 def fitted(
@@ -256,3 +265,11 @@ def share_down(hits: int, total: int) -> float:
     Proof: `proofs/certificate.md`.
     """
     return (hits * 10**6 // total) / 10**6
+
+
+def share_up(hits: int, total: int) -> float:
+    """Return hits/total rounded up to six decimals.
+
+    Proof: `proofs/certificate.md`.
+    """
+    return -(-hits * 10**6 // total) / 10**6

@@ -11,7 +11,7 @@ import numpy as np
 from certaudit import __version__
 from certaudit.certify.label_flip import LabelFlipRun
 from certaudit.certify.multiclass import MulticlassRun
-from certaudit.certify.run import share_down
+from certaudit.certify.run import share_down, share_up
 from certaudit.exact import format_rational
 
 __all__ = ["AnyRun", "assumptions", "run_summary", "versions"]
@@ -65,11 +65,27 @@ def run_summary(
             }
             for name, correct in counts.items()
         },
+        **_exact(run),
         "findings": [finding.as_json() for finding in run.findings()],
     }
     if run.engine == "fast":
         summary["escalated"] = {"points": sum(run.escalated.values()), **run.escalated}
     return summary
+
+
+def _exact(run: AnyRun) -> dict[str, object]:
+    """Return what a run with brackets of exact radii has besides: counts rounded up, and how many.
+
+    Proof: `proofs/certificate.md`.
+    """
+    if not isinstance(run, LabelFlipRun) or "exact" not in run.guarantees:
+        return {}
+    total, correct, closed = len(run.certificates), run.attacked_counts(), run.closed()
+    accuracy = [share_up(count, total) for count in correct]
+    return {
+        "attacked_accuracy": {"correct": correct, "of": total, "accuracy": accuracy},
+        "brackets": {"closed": closed, "open": total - closed},
+    }
 
 
 def assumptions(run: AnyRun, split: str) -> list[dict[str, str]]:

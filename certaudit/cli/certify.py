@@ -38,10 +38,11 @@ _SMALL = 2_000_000
 @vote_options
 @click.option(
     "--guarantee",
-    type=click.Choice(["kl", "tight", "all"]),
+    type=click.Choice(["kl", "tight", "exact", "all"]),
     default="kl",
     show_default=True,
-    help="kl; tight or all: the tight radius as well, about twice as large.",
+    help="kl; tight: the tight radius as well, about twice as large; exact (two labels): how many "
+    "flips the vote stands, and how many change it; all: every one there is.",
 )
 @click.option(
     "--limit",

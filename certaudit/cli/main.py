@@ -11,6 +11,7 @@ from types import FrameType
 import click
 
 from certaudit import __version__
+from certaudit.cli.attack import attack
 from certaudit.cli.audit import audit
 from certaudit.cli.certify import certify
 from certaudit.cli.crosscheck import crosscheck
@@ -46,7 +47,8 @@ def app() -> None:
 
 
 _SIGNED = (keygen, sign, verify, timestamp, prove_inclusion, pack)
-for command in (demo, certify, audit, radius, table, figures, crosscheck, explain, *_SIGNED):
+_DECIDING = (certify, audit, attack, radius, table, figures, crosscheck, explain)
+for command in (demo, *_DECIDING, *_SIGNED):
     app.add_command(command)
 
 

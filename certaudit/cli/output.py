@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
+    from certaudit.certify.label_flip import LabelFlipRun
     from certaudit.certify.summary import AnyRun
 
 __all__ = [
@@ -41,7 +42,7 @@ _VOTES = {
     "plurality": "the class that most labellings predict",
     "pairwise": "the class that beats each other class",
 }
-_SPELLED = {"kl": "KL", "tight": "tight"}
+_SPELLED = {"kl": "KL", "tight": "tight", "exact": "exact"}
 
 
 def prepare_streams() -> None:
@@ -153,9 +154,9 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def percent(hits: int, total: int) -> str:
-    """Return hits/total in percent, rounded down to two decimals."""
-    cents = hits * 10_000 // total
+def percent(hits: int, total: int, *, up: bool = False) -> str:
+    """Return hits/total in percent, rounded down (or up) to two decimals."""
+    cents = -(-hits * 10_000 // total) if up else hits * 10_000 // total
     return f"{cents // 100}.{cents % 100:02} %"
 
 
@@ -227,16 +228,11 @@ def run_report(run: AnyRun, source: str) -> list[RenderableType]:
         accuracy.add_row(name, str(points_so), percent(points_so, total))
 
     counts = {name: run.certified_counts(name) for name in run.guarantees}
-    headings = [">points certified"]
-    if len(counts) > 1:
-        headings = [f">{_SPELLED[name]} points" for name in counts]
-    headings = [column for heading in headings for column in (heading, ">share")]
-    certified = table(">label flips", ">of training set", *headings)
-    for r in _selected_radii(max(map(len, counts.values())) - 1):
-        certain = [known[r] if r < len(known) else 0 for known in counts.values()]
-        shares = [text for count in certain for text in (str(count), percent(count, total))]
-        certified.add_row(str(r), percent(r, n), *shares)
-    lines: list[RenderableType] = [setting, accuracy, certified]
+    lines: list[RenderableType] = [setting, accuracy]
+    if "exact" in counts and not isinstance(run, MulticlassRun):
+        lines += _exact_report(run, counts)
+    else:
+        lines.append(_certified(counts, total, n))
     for name in counts:
         radii = sorted(c.radii()[name] for c in right)
         if radii:
@@ -245,6 +241,42 @@ def run_report(run: AnyRun, source: str) -> list[RenderableType]:
             lines.append(f"{what}: {float(median):g}")
     lines += [f"{f.kind.code} {f.kind.name}: {f.message}" for f in run.findings()]
     return lines
+
+
+def _certified(counts: dict[str, list[int]], total: int, n: int) -> Table:
+    """Return how many points are certified at some radii, by each guarantee."""
+    headings = [">points certified"]
+    if len(counts) > 1:
+        headings = [f">{_SPELLED[name]} points" for name in counts]
+    headings = [column for heading in headings for column in (heading, ">share")]
+    found = table(">label flips", ">of training set", *headings)
+    for r in _selected_radii(max(map(len, counts.values())) - 1):
+        certain = [known[r] if r < len(known) else 0 for known in counts.values()]
+        shares = [text for count in certain for text in (str(count), percent(count, total))]
+        found.add_row(str(r), percent(r, n), *shares)
+    return found
+
+
+def _exact_report(run: LabelFlipRun, counts: dict[str, list[int]]) -> list[RenderableType]:
+    """Return what is certified by every guarantee, and left by the attack: shares of the points."""
+    total, n = len(run.certificates), len(run.data.y_train)
+    attacked = run.attacked_counts()
+    names = [f">{_SPELLED[name]}" for name in counts]
+    certified = table(">label flips", ">of training set", *names, ">under attack")
+    last = max(len(attacked), *(len(known) for name, known in counts.items() if name != "exact"))
+    for r in _selected_radii(last - 1):
+        shares = [percent(known[r] if r < len(known) else 0, total) for known in counts.values()]
+        left = percent(attacked[min(r, len(attacked) - 1)], total, up=True)
+        certified.add_row(str(r), percent(r, n), *shares, left)
+    meaning = (
+        "certified: right, and proven to stand so many flips; under attack: right, and not "
+        "proven to change under so many worst flips"
+    )
+    return [
+        certified,
+        meaning,
+        f"exact radius known for {run.closed()} of {total} points: proven, and refuted one flip on",
+    ]
 
 
 def _engine(run: AnyRun) -> str:

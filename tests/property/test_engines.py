@@ -94,8 +94,8 @@ def differences(quick, slow):
 
 def compared(data, **options):
     """Return the fast run, after comparing it with the rigorous one and with exact numbers."""
-    quick = certify_data(data, guarantee="all", engine="fast", **options)
-    slow = certify_data(data, guarantee="all", engine="rigorous", **options)
+    quick = certify_data(data, guarantee="tight", engine="fast", **options)
+    slow = certify_data(data, guarantee="tight", engine="rigorous", **options)
     assert differences(quick, slow) == []
     assert untruths(data, options, quick) == []
     assert tuple(quick.escalated) == REASONS
@@ -268,7 +268,7 @@ def test_no_flip_contradicts_the_fast_engine(start):
     for seed, data, options in usable(range(1000 + start, 1100 + start)):
         if len(data.y_train) > 5:
             continue
-        run = certify_data(data, guarantee="all", **options)
+        run = certify_data(data, guarantee="tight", **options)
         rate, _, _, model = fitted(data, options)
         for c in run.certificates:
             table = vote_table(model.exact_alpha(c.index), rate)
@@ -305,9 +305,9 @@ def test_a_monster_among_the_alphas_is_handed_on():
     data = checked(rows, [1] * (n + 1), tests)
     options = {**PLAIN, "ridge": "0", "q": "0.3"}
     assert reasons(data, **options) == ["loose", None, "failed"]
-    quick = certify_data(data, guarantee="all", **options)
+    quick = certify_data(data, guarantee="tight", **options)
     assert quick.escalated == {"undecided": 0, "loose": 1, "failed": 1}
-    slow = certify_data(data, guarantee="all", engine="rigorous", **options)
+    slow = certify_data(data, guarantee="tight", engine="rigorous", **options)
     assert quick.certificates[0] == slow.certificates[0]
     assert differences(quick, slow) == []
 
@@ -340,7 +340,7 @@ def test_a_bound_at_a_level_is_handed_on(kl):
     data = checked(np.ones((n, 1)), [1] * n, [[1.0]])
     options = {**PLAIN, "ridge": "0"}
     assert reasons(data, q=q, **options) == ["undecided"]
-    assert certify_data(data, guarantee="all", q=q, **options).escalated["undecided"] == 1
+    assert certify_data(data, guarantee="tight", q=q, **options).escalated["undecided"] == 1
     for nudge in (Fraction(1, 10**5), -Fraction(1, 10**5)):
         assert reasons(data, q=q + nudge, **options) == [None]
         assert compared(data, q=q + nudge, **options).escalated["undecided"] == 0
@@ -352,17 +352,17 @@ def test_coarse_bins_leave_more_open_and_change_nothing(monkeypatch):
     labels = random.integers(0, 2, 60)
     rows = random.normal(size=(150, 3)) + 0.7 * np.append(labels, [0, 1] * 45)[:, None]
     data = checked(rows[:60], labels, rows[60:])
-    fine = certify_data(data, guarantee="all", q="0.3")
+    fine = certify_data(data, guarantee="tight", q="0.3")
     assert fine.escalated["undecided"] == 0
     monkeypatch.setattr(fast, "_BINS", (64,))
     monkeypatch.setattr(fast, "LOOSE", 0.5)
-    coarse = certify_data(data, guarantee="all", q="0.3")
+    coarse = certify_data(data, guarantee="tight", q="0.3")
     assert coarse.escalated["undecided"] > 2
     assert sum(coarse.escalated.values()) < 80
     for one, other in zip(fine.certificates, coarse.certificates, strict=True):
         assert all(getattr(one, name) == getattr(other, name) for name in SAME)
     monkeypatch.setattr(fast, "LOOSE", 1e-9)
-    tight = certify_data(data, guarantee="all", q="0.3")
+    tight = certify_data(data, guarantee="tight", q="0.3")
     assert tight.escalated["loose"] > 20
 
 
@@ -394,7 +394,7 @@ def mixed():
 
 def test_threads_and_processes_change_nothing(monkeypatch):
     monkeypatch.setattr(fast, "LOOSE", 1e-8)  # some are kept, some are not
-    data, options = mixed(), {**PLAIN, "q": "0.2", "guarantee": "all"}
+    data, options = mixed(), {**PLAIN, "q": "0.2", "guarantee": "tight"}
     one = certify_data(data, jobs=1, **options)
     assert 0 < sum(one.escalated.values()) < 153
     two = certify_data(data, jobs=2, **options)
@@ -555,8 +555,8 @@ def variant_cases():
 
 
 def seen_through(data, options):
-    quick = certify_data(data, guarantee="all", engine="fast", **options)
-    slow = certify_data(data, guarantee="all", engine="rigorous", **options)
+    quick = certify_data(data, guarantee="tight", engine="fast", **options)
+    slow = certify_data(data, guarantee="tight", engine="rigorous", **options)
     return bool(differences(quick, slow) or untruths(data, options, quick))
 
 
@@ -587,7 +587,7 @@ def test_the_minimum_of_the_bound_is_not_that_of_ln_b():
         [-5.958347222872764, 16.27533308033961],
     ]
     data = checked(KINKS, [0, 1, 0, 1], tests, [1, 1, 1])
-    options = {"q": "1e-12", "ridge": "1", "guarantee": "all"}
+    options = {"q": "1e-12", "ridge": "1", "guarantee": "tight"}
     quick, slow = (certify_data(data, engine=engine, **options) for engine in ("fast", "rigorous"))
     assert [c.tight_radius for c in slow.certificates] == [1, 1, 1]
     assert [c.tight_radius for c in quick.certificates] == [1, 1, 1]

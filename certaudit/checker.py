@@ -2,9 +2,11 @@
 
     python3 -I checker.py RUN --key key.pub.pem [--data DATA [--test FILE]]
                           [--sample N --seed S] [--require-all]
+    python3 -I checker.py ATTACK --data DATA [--test FILE] [--require-all]
 
 RUN is a run folder (bundle.json, records.jsonl, run.json, certificates.jsonl) or the proof of
-one record. One file, the standard library only; it shares no code with what made the records,
+one record; ATTACK a file of `certaudit attack`, which nobody signs: all of it is derived again.
+One file, the standard library only; it shares no code with what made the records,
 and no float decides anything. Each step is `checked`, `failed` or `not checked`, and why.
 Exit codes: 0 nothing failed, 1 a false statement, 2 unreadable, 3 left open (with --require-all:
 something was not checked), 4 not trusted (no key, signature, digest, tree, files that differ).
@@ -26,12 +28,15 @@ import struct
 import sys
 import textwrap
 import zipfile
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache, partial
+from itertools import accumulate
 from operator import mul, ne
 from pathlib import Path
 from typing import Any
@@ -49,7 +54,10 @@ PREDICATE_TYPE = "urn:certaudit:certificates:label-flip:v1"
 RECORD_TYPE = "urn:certaudit:record:label-flip:v1"
 MULTI_PREDICATE_TYPE = "urn:certaudit:certificates:label-flip-multiclass:v1"
 MULTI_RECORD_TYPE = "urn:certaudit:record:label-flip-multiclass:v1"
+EXACT_PREDICATE_TYPE = "urn:certaudit:certificates:label-flip-exact:v1"
+EXACT_RECORD_TYPE = "urn:certaudit:record:label-flip-exact:v1"
 INCLUSION_TYPE = "urn:certaudit:inclusion:v1"
+ATTACK_TYPE = "urn:certaudit:attack:label-flip:v1"
 ARRAYS = ("X_test", "X_train", "y_test", "y_train")
 VERSIONS = ("certaudit", "python", "numpy", "python-flint", "flint")
 ACCURACIES = ("clean", "decided", "unsmoothed", "constant_0", "constant_1")
@@ -60,7 +68,10 @@ ESCALATED = ("points", "undecided", "loose", "failed")
 NUMBERS = {"format", "classes", "dropped", "shape", "correct", "of", "accuracy", "kl", "tight"}
 NUMBERS |= {"index", "prediction", "label", "log_error", "p_lower"}
 NUMBERS |= {*COUNTED, *ACCURACIES, *ESCALATED, "constant", "class", *VOTES}
-"""Members of run.json and certificates.jsonl that hold numbers."""
+NUMBERS |= {"proved", "refuted_at", "flips", "closed", "open", "from", "to"}
+"""Members of run.json, certificates.jsonl and attack files that hold numbers."""
+PI = Fraction(314159265358979323846264338327950288419716939937510582097494, 10**59)
+"""Less than pi, by less than 10^-59."""
 
 
 class Bad(Exception):  # noqa: N818  (not always an error of the program)
@@ -135,7 +146,7 @@ class Number(str):
     __slots__ = ()
 
 
-def read_plain(data: bytes, what: str) -> Any:
+def read_plain(data: bytes, what: str, code: int = UNTRUSTED) -> Any:
     """Return plain JSON with the text of its numbers, each where a number belongs."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -156,7 +167,8 @@ def read_plain(data: bytes, what: str) -> Any:
             parse_constant=Number,
         )
     except (ValueError, RecursionError) as error:
-        raise Bad(UNTRUSTED, f"{what}: not the JSON that was signed ({str(error)[:80]})") from None
+        text = "the JSON that was signed" if code == UNTRUSTED else "JSON that is known"
+        raise Bad(code, f"{what}: not {text} ({str(error)[:80]})") from None
 
 
 INTEGER = re.compile(r"0|[1-9][0-9]{0,14}")
@@ -345,18 +357,28 @@ MULTI_RUN_SHAPE = {
     "accuracy": {**dict.fromkeys(ACCURACIES[:3], binary64), "constant": [binary64]},
     "vacuous": dict.fromkeys(VOTES, INTEGER),
 }
+BRACKETS = {"closed": INTEGER, "open": INTEGER}
+EXACT_RUN_SHAPE = {
+    **RUN_SHAPE,
+    "guarantee": [re.compile("kl|tight|exact")],
+    "attacked_accuracy": RUN_SHAPE["certified_accuracy"]["*"],
+    "brackets": BRACKETS,
+}
 TREE_SHAPE = {"algorithm": "rfc6962-sha256", "root": DIGEST, "size": INTEGER}
-STATEMENT_SHAPE = {
-    "_type": STATEMENT_TYPE,
-    "predicate": {"annotations": annotations_in(2), "run": RUN_SHAPE, "tree": TREE_SHAPE},
-    "predicateType": PREDICATE_TYPE,
-    "subject": [{"digest": {"sha256": DIGEST}, "name": TEXT}],
+STATEMENT_SHAPES = {
+    kind: {
+        "_type": STATEMENT_TYPE,
+        "predicate": {"annotations": annotations_in(2), "run": run, "tree": TREE_SHAPE},
+        "predicateType": kind,
+        "subject": [{"digest": {"sha256": DIGEST}, "name": TEXT}],
+    }
+    for kind, run in (
+        (PREDICATE_TYPE, RUN_SHAPE),
+        (MULTI_PREDICATE_TYPE, MULTI_RUN_SHAPE),
+        (EXACT_PREDICATE_TYPE, EXACT_RUN_SHAPE),
+    )
 }
-MULTI_STATEMENT_SHAPE = {
-    **STATEMENT_SHAPE,
-    "predicate": {"annotations": annotations_in(2), "run": MULTI_RUN_SHAPE, "tree": TREE_SHAPE},
-    "predicateType": MULTI_PREDICATE_TYPE,
-}
+STATEMENT_SHAPE, MULTI_STATEMENT_SHAPE, EXACT_STATEMENT_SHAPE = STATEMENT_SHAPES.values()
 BUNDLE_SHAPE = {
     "dsseEnvelope": {
         "payload": BASE64,
@@ -398,9 +420,44 @@ MULTI_RECORD_SHAPE = {
 }
 
 
-def record_shape(multi: bool) -> dict[str, Any]:
-    """Return the shape of a record of either kind."""
-    return MULTI_RECORD_SHAPE if multi else RECORD_SHAPE
+METHOD = re.compile("constant|no-noise|enumeration|chernoff|berry-esseen|fourier|lattice")
+CHECK = re.compile("no-noise|chernoff|berry-esseen")
+PROOF_SHAPE = {"by": METHOD, "check": (None, CHECK), "t": (None, binary64)}
+SIDE_SHAPE = (None, {**PROOF_SHAPE, "flips": (None, INTEGER)})
+EXACT_RECORD_SHAPE = {
+    **RECORD_SHAPE,
+    "type": EXACT_RECORD_TYPE,
+    "radius": {"exact": {"proved": INTEGER, "refuted_at": (None, INTEGER)}, "*": INTEGER},
+    "evidence": {"proved": SIDE_SHAPE, "refuted": SIDE_SHAPE},
+}
+ATTACK_SHAPE = {
+    "type": ATTACK_TYPE,
+    **{name: RUN_SHAPE[name] for name in ("certaudit", "noise_model", "classifier", "vote")},
+    **{name: RUN_SHAPE[name] for name in ("ridge", "intercept", "scale", "source")},
+    **{name: RUN_SHAPE[name] for name in ("label_column", "positive", "training_points", "data")},
+    "index": INTEGER,
+    "label": BIT,
+    "prediction": BIT,
+    "holds_for": re.compile("pipeline|fixed ridge"),
+    "ridge_after": (None, ridge_value),
+    "radius": {"proved": INTEGER, "refuted_at": INTEGER},
+    "flips": [{"index": INTEGER, "from": BIT, "to": BIT}],
+    "before": PROOF_SHAPE,
+    "after": PROOF_SHAPE,
+}
+RECORD_SHAPES = {
+    str(shape["type"]): shape for shape in (RECORD_SHAPE, MULTI_RECORD_SHAPE, EXACT_RECORD_SHAPE)
+}
+
+
+def record_shape(kind: object) -> dict[str, Any]:
+    """Return the shape of a record of a type, that of two labels for what is no type."""
+    return RECORD_SHAPES.get(str(kind), RECORD_SHAPE)
+
+
+def is_exact(run: dict[str, Any]) -> bool:
+    """Return whether a run is of the third kind: two labels, and the exact radius."""
+    return "exact" in run.get("guarantee", ())
 
 
 # Signatures: ECDSA on P-256 with SHA-256, and Ed25519.
@@ -647,8 +704,8 @@ def evidence(path: Path, key_file: Path, report: Report) -> Evidence:
         proof = read_canonical(data, path.name)
         shape = {"bundle": BUNDLE_SHAPE, "leaf": INTEGER, "path": [DIGEST]}
         record = proof.get("record") if isinstance(proof, dict) else None
-        multi = isinstance(record, dict) and record.get("type") == MULTI_RECORD_TYPE
-        inner = {**record_shape(multi), "annotations": annotations_in(2)}
+        kind = record.get("type") if isinstance(record, dict) else None
+        inner = {**record_shape(kind), "annotations": annotations_in(2)}
         fit(proof, {**shape, "record": inner, "type": INCLUSION_TYPE}, "proof")
         statement = signed_statement(proof["bundle"], key, report)
         check_inclusion(proof, statement)
@@ -718,8 +775,8 @@ def signed_statement(bundle: dict[str, Any], key: bytes, report: Report) -> dict
     report.add("signature", CHECKED, kind)
     report.remarks.append(f"key {fingerprint.hex()}")
     statement: dict[str, Any] = read_canonical(payload, "statement")
-    multi = isinstance(statement, dict) and statement.get("predicateType") == MULTI_PREDICATE_TYPE
-    fit(statement, MULTI_STATEMENT_SHAPE if multi else STATEMENT_SHAPE, "statement")
+    named = statement.get("predicateType") if isinstance(statement, dict) else None
+    fit(statement, STATEMENT_SHAPES.get(str(named), STATEMENT_SHAPE), "statement")
     stamps = material.get("timestampVerificationData", {}).get("rfc3161Timestamps", [])
     if "timestampVerificationData" in material:
         if len(stamps) != 1:
@@ -731,23 +788,47 @@ def signed_statement(bundle: dict[str, Any], key: bytes, report: Report) -> dict
     return statement
 
 
-def check_statement(statement: dict[str, Any]) -> None:  # noqa: C901
+def check_statement(statement: dict[str, Any]) -> None:
     """Refuse a statement whose parts do not belong together."""
     run, subjects = statement["predicate"]["run"], statement["subject"]
     named = [(item["name"], item["digest"]["sha256"]) for item in subjects]
     data = [(name, run["data"][name]["sha256"]) for name in ARRAYS]
     if [name for name, _ in named] != ["records.jsonl", *ARRAYS] or named[1:] != data:
         raise Bad(MALFORMED, "statement: its subjects are not records.jsonl and the run's data")
-    classes = int(run["noise_model"]["classes"])
+    last = ["exact"] * (statement["predicateType"] == EXACT_PREDICATE_TYPE)
+    if run["guarantee"] not in (["kl", *last], ["kl", "tight", *last]):
+        raise Bad(MALFORMED, "statement: the guarantees are not kl, or kl and tight, of its type")
+    _, m, certified, k = (int(run[name]) for name in COUNTED)
+    if not 1 <= certified <= m:
+        raise Bad(MALFORMED, "statement: numbers of points that cannot be")
+    check_model(run, m, k)
+    curves = [*run["certified_accuracy"].values(), *([run["attacked_accuracy"]] if last else [])]
+    if set(run["certified_accuracy"]) != set(run["guarantee"]) or any(
+        curve["of"] != run["certified_points"] or len(curve["correct"]) != len(curve["accuracy"])
+        for curve in curves
+    ):
+        raise Bad(MALFORMED, "statement: certified_accuracy is not of the run's guarantees")
+    if last and sum(map(int, run["brackets"].values())) != certified:
+        raise Bad(MALFORMED, "statement: brackets are not one for each certified point")
+    escalated = run.get("escalated", dict.fromkeys(ESCALATED, "0"))
+    points, *reasons = (int(escalated[name]) for name in ESCALATED)
+    if not sum(reasons) == points <= certified or ("escalated" in run and run["engine"] != "fast"):
+        raise Bad(MALFORMED, "statement: escalated is no sum, above certified, or not of fast")
+    if run["vote"] in VOTES:
+        check_classes(run)
+    if tree_of(statement)["size"] != str(certified):
+        raise Bad(MALFORMED, "statement: the tree's size is not the number of certified points")
+
+
+def check_model(run: dict[str, Any], m: int, k: int) -> None:
+    """Refuse noise, arrays and columns that do not belong together, m test rows, k columns."""
+    classes, n = int(run["noise_model"]["classes"]), int(run["training_points"])
     if not 0 < rational(run["noise_model"]["q"], "q") * classes < classes - 1:
         raise Bad(MALFORMED, f"statement: q is not in (0, {classes - 1}/{classes})")
-    if run["guarantee"] not in (["kl"], ["kl", "tight"]):
-        raise Bad(MALFORMED, "statement: the guarantees are neither kl nor kl, tight")
-    n, m, certified, k = (int(run[name]) for name in COUNTED)
     shapes = [[int(size) for size in run["data"][name]["shape"]] for name in ARRAYS]
     dropped, scale = [int(j) for j in run["scale"]["dropped"]], run["scale"]
     d = k + len(dropped)
-    if shapes != [[m, d], [n, d], [m], [n]] or not 1 <= certified <= m or n < 1 or d < 1:
+    if shapes != [[m, d], [n, d], [m], [n]] or n < 1 or d < 1:
         raise Bad(MALFORMED, "statement: numbers of points and columns that cannot be")
     if dropped != sorted(set(dropped)) or (dropped and dropped[-1] >= d):
         raise Bad(MALFORMED, "statement: columns dropped that are not there, or twice")
@@ -758,20 +839,6 @@ def check_statement(statement: dict[str, Any]) -> None:  # noqa: C901
         raise Bad(MALFORMED, "statement: a deviation that is not positive")
     if (scale["rule"] == "none" and dropped) or (k == 0 and not run["intercept"]):
         raise Bad(MALFORMED, "statement: columns dropped without scaling, or none left")
-    curves = run["certified_accuracy"].values()
-    if set(run["certified_accuracy"]) != set(run["guarantee"]) or any(
-        curve["of"] != run["certified_points"] or len(curve["correct"]) != len(curve["accuracy"])
-        for curve in curves
-    ):
-        raise Bad(MALFORMED, "statement: certified_accuracy is not of the run's guarantees")
-    escalated = run.get("escalated", dict.fromkeys(ESCALATED, "0"))
-    points, *reasons = (int(escalated[name]) for name in ESCALATED)
-    if not sum(reasons) == points <= certified or ("escalated" in run and run["engine"] != "fast"):
-        raise Bad(MALFORMED, "statement: escalated is no sum, above certified, or not of fast")
-    if run["vote"] in VOTES:
-        check_classes(run)
-    if tree_of(statement)["size"] != str(certified):
-        raise Bad(MALFORMED, "statement: the tree's size is not the number of certified points")
 
 
 def check_classes(run: dict[str, Any]) -> None:
@@ -794,7 +861,8 @@ def record_list(
     n, records = int(run["training_points"]), []
     multi = run["vote"] in VOTES
     classes = [str(c) for c in range(int(run["noise_model"]["classes"]))]
-    shape, limit = record_shape(multi), MULTI_LINE if multi else MAX_LINE
+    kind = MULTI_RECORD_TYPE if multi else EXACT_RECORD_TYPE if is_exact(run) else RECORD_TYPE
+    shape, limit = record_shape(kind), MULTI_LINE if multi else MAX_LINE
     for at, line in enumerate(lines, first):
         where = f"records.jsonl, line {at + 1}" if complete else "record"
         if len(line) > limit:
@@ -805,13 +873,15 @@ def record_list(
             raise Bad(MALFORMED, f"{where}: a record of another run")
         if record["index"] != str(at):  # who may leave rows out may choose them
             raise Bad(MALFORMED, f"{where}: index {record['index']} where row {at} belongs")
-        if list(record["radius"]) != run["guarantee"]:
+        if list(record["radius"]) != sorted(run["guarantee"]):
             raise Bad(MALFORMED, f"{where}: its radii are not those of the run's guarantees")
         if multi:
             check_rivals(record, classes, where)
         elif not record["constant"] == (record["t"] is None) == (record["log_error"] is None):
             raise Bad(MALFORMED, f"{where}: t and log_error belong to what is not constant")
-        radii = [int(radius) for radius in record["radius"].values()]
+        if is_exact(run):
+            check_bracket(record, n, where)
+        radii = [proved_radius(radius) for radius in record["radius"].values()]
         if max(radii) > n or (any(radii) and not record["decided"]):
             raise Bad(MALFORMED, f"{where}: a radius above n, or one without a proven winner")
         records.append(record)
@@ -825,6 +895,40 @@ def check_rivals(record: dict[str, Any], classes: Sequence[str], where: str) -> 
     others = [name for name in classes if name != record["prediction"]]
     if [rival["class"] for rival in record["rivals"]] != others:
         raise Bad(MALFORMED, f"{where}: its rivals are not the other classes, ascending")
+
+
+def proved_radius(radius: Any) -> int:
+    """Return how many flips are said not to change the vote; of a bracket its lower end."""
+    return int(radius["proved"] if isinstance(radius, dict) else radius)
+
+
+def check_bracket(record: dict[str, Any], n: int, where: str) -> None:
+    """Refuse a bracket of the exact radius whose parts do not belong together."""
+    evidence, stated = record["evidence"], record["radius"]["exact"]
+    proved, refuted = int(stated["proved"]), stated["refuted_at"]
+    late = n + 1 if refuted is None else int(refuted)
+    sides = [evidence["proved"], evidence["refuted"]]
+    there = [
+        (side, ends) for side, ends in zip(sides, ((0, proved), (late, n)), strict=True) if side
+    ]
+    for text, holds in (
+        ("a bracket within 0 and n", proved < late and (refuted is None or late <= n)),
+        ("radii up to the exact one", max(map(proved_radius, record["radius"].values())) <= proved),
+        (
+            "evidence for what is said",
+            [*map(bool, sides)] == [record["decided"], refuted is not None],
+        ),
+        ("flips for a check", all((s["flips"] is None) == (s["check"] is None) for s, _ in there)),
+        ("t for chernoff", all((s["t"] is None) == (s["check"] != "chernoff") for s, _ in there)),
+        ("flips within what is said", all(x <= int(s["flips"] or x) <= y for s, (x, y) in there)),
+        ("constant by that", all((s["by"] == "constant") == record["constant"] for s, _ in there)),
+        (
+            "constant for good",
+            not record["constant"] or (proved == n and not any(s["check"] for s, _ in there)),
+        ),
+    ):
+        if not holds:
+            raise Bad(MALFORMED, f"{where}: not {text}")
 
 
 def check_inclusion(proof: dict[str, Any], statement: dict[str, Any]) -> None:
@@ -1098,6 +1202,95 @@ def is_tight(log_error: Fraction, q: Fraction, r: int, classes: int = 2) -> bool
     return decide(ask)
 
 
+@lru_cache(maxsize=64)
+def is_quiet(q: Fraction, n: int) -> bool:
+    """Return whether (1 - q)^n > 1/2: the labels as they are, without noise, decide the vote."""
+
+    def ask(p: int) -> bool | None:
+        low, high = log_ratio(1 - q, p)
+        return order(-n * high - ln2(p) - 2, -n * low - ln2(p))
+
+    return decide(ask)
+
+
+def normal_between(z: int, p: int) -> tuple[int, int]:
+    """Return bounds of 2^p (Phi(z 2^-p) - 1/2), z >= 0, p from 64 to 150.
+
+    It is e^(-z^2/2)/sqrt(2 pi) times the sum of z^(2k+1)/(1 3 5 ... (2k+1)): all summands are
+    positive, and from (2k+3) > 2 z^2 on each is less than half of the one before.
+    """
+    low = high = total = total_high = min(z, 8 << p)
+    square, k = low * low, 0
+    while high > 1 or (2 * k + 3) << (2 * p) <= 2 * square:
+        k += 1
+        low = low * square // ((2 * k + 1) << (2 * p))
+        high = -(-high * square // ((2 * k + 1) << (2 * p)))
+        total, total_high = total + low, total_high + high
+    small, large = exp_between(-(square >> (p + 1)) - 1, p, 1)
+    twice, ten = 2 * PI.numerator << 2 * p, PI.denominator
+    least, most = math.isqrt(twice // ten), math.isqrt((twice + (4 << 2 * p)) // ten + 1) + 1
+    below, above = small * total // most, -(-large * (total_high + 1) // least)
+    return below, above if z <= 8 << p else 1 << (p - 1)
+
+
+class Law:
+    """The score S of one test point, a sum over noisy labels of alphas a, against 1/2.
+
+    The alphas are integers in units of 2^-unit, off by at most `error` in all, for any labels. A
+    lead D is q's denominator times the mean of S - 1/2, or for class 0 of 1/2 - S, in these units.
+    Berry and Esseen (0.56: Shevtsova 2010): the chance that it is lost is at most Phi(-z) + beta,
+    z = D/sqrt(deviation), beta = 0.56 sum E|X - EX|^3 / deviation^(3/2). Where the noise is too
+    rare to matter (`quiet`) q is taken as 0, and D itself decides.
+    """
+
+    def __init__(self, a: list[int], unit: int, error: int, q: Fraction, *, last: bool) -> None:
+        self.quiet = False
+        with suppress(Open):
+            self.quiet = is_quiet(q, len(a))
+        top, self.whole = (0, 1) if self.quiet else q.as_integer_ratio()
+        own = self.whole - top
+        self.a, self.top, self.step = a, top, own - top
+        self.half, self.error = self.whole << (unit - 1), self.whole * error
+        self.slack = Fraction(2 * error, 1 << unit)
+        self.exact = self.quiet and last  # units so small that what is within the error is 0
+        squares, cubes = sum(v * v for v in a), sum(abs(v) ** 3 for v in a)
+        self.bits = 128
+        self.deviation, self.beta = top * own * squares, (0, 0)
+        if self.deviation:
+            part = 14 * (top * top + own * own) * cubes
+            under = (25 * self.whole * squares) ** 2 * self.deviation
+            root = math.isqrt((part * part << 2 * self.bits) // under)
+            self.beta = root, root + 1
+
+    def lead(self, labels: Sequence[int], prediction: int) -> int:
+        """Return the lead of a class, for labels without error."""
+        ones = sum(v for v, label in zip(self.a, labels, strict=True) if label)
+        return (2 * prediction - 1) * (self.step * ones + self.top * sum(self.a) - self.half)
+
+    def holds(self, lead: int, winner: int) -> bool:
+        """Return whether a lead of a class is proven to make it the winner."""
+        if self.quiet:
+            return lead > self.error or (self.exact and winner == 1 and lead >= -self.error)
+        return self.deviation > 0 and self.normal(lead - self.error)[0] > self.beta[1]
+
+    def fails(self, lead: int) -> bool:
+        """Return whether Berry-Esseen proves nothing of a lead, by more than alphas are off."""
+        near = self.beta[0] - (self.beta[0] >> 32)
+        return not self.deviation or self.normal(lead + self.error)[1] < near
+
+    def normal(self, lead: int) -> tuple[int, int]:
+        """Return bounds of 2^bits (Phi(z) - 1/2) for a lead, (0, 0) where it is none."""
+        if lead <= 0:
+            return 0, 0
+        root, p = math.isqrt(self.deviation), self.bits
+        low, high = (lead << p) // (root + 1), (lead << p) // max(root, 1) + 1
+        return normal_between(low, p)[0], normal_between(high, p)[1]
+
+
+Known = tuple[dict[str, Any], int, int | None]
+"""A record, how many flips were shown not to change its vote, and how many to change it."""
+
+
 def unless(holds: Callable[[], bool], text: str) -> Iterator[str | Open]:
     """Yield a text unless something holds, the reason where that stays open."""
     try:
@@ -1125,12 +1318,20 @@ def false_statements(run: dict[str, Any], record: dict[str, Any]) -> Iterator[st
     text = f"p_lower {record['p_lower']} is more than log_error proves"
     yield from unless(lambda: is_share(bound, share), text)
     text = f"decided: {record['decided']}, but log_error says otherwise"
-    yield from unless(lambda: is_majority(bound) == record["decided"], text)
-    if "t" in record and record["decided"] and t_bounds(record) != record["prediction"]:
+    if "evidence" in record and record["decided"]:  # by log_error, or by the evidence
+        text = "radius: more flips than a log_error proves that proves no winner"
+        weak = any(int(x) for name, x in record["radius"].items() if name != "exact")
+        yield from unless(lambda: not weak or is_majority(bound), text)
+    else:
+        yield from unless(lambda: is_majority(bound) == record["decided"], text)
+    checks = {side["check"] for side in record.get("evidence", {}).values() if side is not None}
+    text = "evidence: no-noise, but there is too much for that"
+    yield from unless(lambda: "no-noise" not in checks or is_quiet(q, n), text)
+    if "t" in record and record["decided"] and t_bounds(record) != record["prediction"] and bound:
         yield "prediction: t bounds the other vote"
     within = {"kl": is_kl, "tight": is_tight}
     for name, flips in record["radius"].items():
-        if 0 < int(flips) <= n:
+        if name in within and 0 < int(flips) <= n:
             holds = partial(within[name], bound, q, int(flips), classes)
             yield from unless(holds, f"radius.{name}: {flips} flips are more than log_error proves")
 
@@ -1305,6 +1506,22 @@ def times(
     return low >> down, -(-high >> down), e + down - p, one[3] + other[3]
 
 
+@dataclass(frozen=True)
+class Bracket:
+    """What is proven of the worst flips of a test point's labels.
+
+    So many do not change the vote (-1: nor none), so many do (None: unknown); the law of the
+    score, the leads after 0, 1, ... worst flips, these in order, how many could there be.
+    """
+
+    proved: int
+    refuted: int | None
+    law: Law
+    leads: list[int]
+    order: list[int]
+    most: int
+
+
 class Classifier:
     """alpha = X (X'X + ridge D)^-1 h over the reals, from the arrays.
 
@@ -1411,11 +1628,16 @@ class Classifier:
         """Yield x of each label of a class: -t alpha 2^p lies between x - 1 and x + 2."""
         size = t.numerator.bit_length() - t.denominator.bit_length() + 1
         bits = p + 64 * max(1, -(-size // 64))  # |t| 2^p <= 2^bits, and 2 reach < 2^(extra - 1)
+        found, extra = self.alphas(at, bits)
+        a, b = -t.numerator, t.denominator << (bits - p + extra)
+        return (a * found[j] // b for j in self.of_class[label])
+
+    def alphas(self, at: int, bits: int) -> tuple[list[int], int]:
+        """Return all alpha_i in units of 2^-(bits + extra), off by at most 2 * reach, and extra."""
         if self.kept[:2] != (at, bits):
             found, extra = self.scores(at, Fraction(1), bits)
             self.kept = (at, bits, extra, list(found))
-        a, b = -t.numerator, t.denominator << (bits - p + self.kept[2])
-        return (a * self.kept[3][j] // b for j in self.of_class[label])
+        return self.kept[3], self.kept[2]
 
     def product(
         self, at: int, t: Fraction, p: int, label: int, weights: tuple[int, ...]
@@ -1519,6 +1741,104 @@ class Classifier:
             if p + extra > self.separation + (2 * error).bit_length():
                 return False
             p *= 2
+
+    def relabelled(self, flips: Iterable[int]) -> Classifier:
+        """Return the same with the labels of some rows, of two classes, flipped: alpha stays."""
+        other = copy(self)
+        other.labels, other.factors = list(self.labels), (None, {})
+        other.sums = [list(line) for line in self.sums]
+        for at in flips:
+            old = self.labels[at]
+            other.labels[at] = 1 - old
+            for sums, sign in ((other.sums[old], -1), (other.sums[1 - old], 1)):
+                sums[:] = [x + sign * y for x, y in zip(sums, self.rows[at], strict=True)]
+        other.of_class = [[i for i, y in enumerate(other.labels) if y == c] for c in (0, 1)]
+        return other
+
+    def bracket(self, at: int, q: Fraction, winner: int, bits: int = 160) -> Bracket:
+        """Return what is proven here of the worst flips: of the largest supports.
+
+        The alphas known here give their order; what they are off by is made good in the law.
+        """
+        found, extra = self.alphas(at, bits)
+        error, signs = 2 * self.reach * self.n, (1 - 2 * winner, 2 * winner - 1)
+        last = bits + extra > self.separation + (8 * error).bit_length()
+        law = Law(found, bits + extra, error, q, last=last)
+        supports = [signs[label] * v for v, label in zip(found, self.labels, strict=True)]
+        order = sorted((i for i, s in enumerate(supports) if s > 0), key=lambda i: -supports[i])
+        steps = (-law.step * supports[i] for i in order)
+        leads = list(accumulate(steps, initial=law.lead(self.labels, winner)))
+        held = bisect_left(leads, 1, key=lambda lead: not law.holds(lead, winner))
+        lost = bisect_left(leads, 1, key=lambda lead: law.holds(-lead, 1 - winner))
+        if law.quiet and held < lost and not last:
+            return self.bracket(at, q, winner, 2 * bits)
+        most = sum(s > -2 * self.reach for s in supports)
+        end, start = None if lost == len(leads) else lost, held - 1
+        return Bracket(self.n if held == len(leads) else start, end, law, leads, order, most)
+
+    def wins(self, at: int, q: Fraction, t: Fraction, winner: int, slack: Fraction) -> bool:
+        """Return whether (6) at t, less |t| times a slack, proves that a class wins the vote."""
+        half = Fraction(-ln2(128) - 2, 1 << 128)
+        if t == 0 or (t > 0) != (winner == 1):
+            return False
+        if self.is_bounded(at, q, t, half - abs(t) * slack):
+            return True
+        if self.is_bounded(at, q, t, half + abs(t) * slack + Fraction(1, 1 << 96)):
+            raise Open("ln B(t) is as near to ln 1/2 as can be told here")
+        return False
+
+    def false_sides(
+        self, record: dict[str, Any], q: Fraction, known: list[Known]
+    ) -> Iterator[str | Open]:
+        """Yield what is false in a bracket and its evidence; note how much of it is known."""
+        if record["constant"]:  # which is asked elsewhere
+            known.append((record, self.n, None))
+            return
+        try:
+            found = self.bracket(int(record["index"]), q, int(record["prediction"]))
+        except Open as error:
+            yield error
+            known.append((record, -1, None))
+            return
+        proved, refuted, radius = found.proved, found.refuted, record["radius"]
+        bound = upper_end(record["log_error"], "log_error")
+        with suppress(Open):
+            if record["decided"] and bound < 0 and is_majority(bound):
+                proved = max(proved, *(int(radius[g]) for g in radius if g != "exact"))
+        for name, side in record["evidence"].items():
+            if side is None or side["check"] is None:
+                continue
+            wrong, flips = list(self.false_evidence(record, name, q, found)), int(side["flips"])
+            yield from wrong
+            if not wrong and name == "proved":
+                proved = max(proved, flips)
+            elif not wrong:
+                refuted = flips if refuted is None else min(flips, refuted)
+        stated = radius["exact"]
+        if record["decided"] and refuted is not None and refuted <= int(stated["proved"]):
+            yield f"radius.exact: {refuted} flips change the vote, proved are {stated['proved']}"
+        if stated["refuted_at"] is not None and int(stated["refuted_at"]) <= proved:
+            yield f"radius.exact: {proved} flips do not change it, refuted {stated['refuted_at']}"
+        known.append((record, proved, refuted))
+
+    def false_evidence(
+        self, record: dict[str, Any], name: str, q: Fraction, found: Bracket
+    ) -> Iterator[str | Open]:
+        """Yield why the evidence of a side does not show what it says, nothing where it does."""
+        side, good, winner = record["evidence"][name], name == "proved", int(record["prediction"])
+        flips, winner = int(side["flips"]), winner if good else 1 - winner
+        lead = found.leads[min(flips, len(found.leads) - 1)] * (1 if good else -1)
+        if not good and flips > found.most:
+            yield f"evidence.{name}: fewer than {flips} labels speak for the prediction"
+        elif side["check"] == "chernoff":
+            other, at = self.relabelled(found.order[:flips]), int(record["index"])
+            shows = partial(other.wins, at, q, binary64(side["t"], "t"), winner, found.law.slack)
+            yield from unless(shows, f"evidence.{name}: chernoff does not show it for {flips}")
+        elif not found.law.holds(lead, winner):
+            if found.law.fails(lead):
+                yield f"evidence.{name}: {side['check']} does not show it for {flips}"
+            else:
+                yield Open(f"evidence.{name}: as near to what Berry-Esseen shows as can be told")
 
     def false_statements(self, run: dict[str, Any], record: dict[str, Any]) -> Iterator[str | Open]:
         """Yield what the data show to be false in a record."""
@@ -1687,8 +2007,10 @@ def check_figures(found: Evidence, unsmoothed: int | None, report: Report) -> No
     stated |= {"constant": each} if multi else {"constant_0": each[0], "constant_1": each[1]}
     wrong = [name for name, value in stated.items() if run["accuracy"][name] != value]
     wrong += ["vacuous"] if multi and not is_vacuous(run["vacuous"], records, report) else []
+    figures = exact_figures(run, right, records) if is_exact(run) else {}
+    wrong += [name for name, value in figures.items() if run[name] != value]
     for name, curve in run["certified_accuracy"].items():
-        radii = sorted((int(record["radius"][name]) for record in proven), reverse=True)
+        radii = sorted((proved_radius(record["radius"][name]) for record in proven), reverse=True)
         counts, reach = [], len(radii)
         if len(curve["correct"]) != (radii[0] + 1 if radii else 1):
             wrong.append(f"certified_accuracy.{name}")
@@ -1706,6 +2028,24 @@ def check_figures(found: Evidence, unsmoothed: int | None, report: Report) -> No
         report.add("figures", CHECKED, "accuracies follow from the records")
     if unsmoothed is None:
         report.add("unsmoothed", NOT_CHECKED, "that accuracy needs all records and the data")
+
+
+def exact_figures(
+    run: dict[str, Any], right: Sequence[dict[str, Any]], records: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the brackets that are closed, and how many right points no attack is shown for."""
+    total, closed, last = len(records), 0, int(run["training_points"])
+    for record in records:
+        stated, decided = record["radius"]["exact"], record["decided"]
+        proved, end = int(stated["proved"]), stated["refuted_at"]
+        closed += decided and (proved == last if end is None else proved + 1 == int(end))
+    ends = [record["radius"]["exact"]["refuted_at"] for record in right]
+    late = sorted(int(end) for end in ends if end is not None)
+    counts = [len(right) - bisect_right(late, r) for r in range(late[-1] + 1 if late else 1)]
+    shares = [(-(-count * 10**6 // total) / 10**6).hex() for count in counts]
+    curve = {"correct": [str(c) for c in counts], "of": str(total), "accuracy": shares}
+    brackets = {"closed": str(closed), "open": str(total - closed)}
+    return {"attacked_accuracy": curve, "brackets": brackets}
 
 
 def is_vacuous(stated: dict[str, str], records: Sequence[dict[str, Any]], report: Report) -> bool:
@@ -1772,6 +2112,56 @@ def at_most_false(total: int, sample: int) -> int:
     return most - 1
 
 
+def check_derived(
+    classifier: Classifier,
+    run: dict[str, Any],
+    records: Sequence[dict[str, Any]],
+    report: Report,
+    progress: Callable[[str, int, int], None],
+) -> None:
+    """Ask what only the data show; of exact radii how much of them is shown."""
+    known: list[Known] = []
+    sides: dict[str, list[str | Open]] = {}
+    exact, q = is_exact(run), rational(run["noise_model"]["q"], "q")
+
+    def ask(record: dict[str, Any]) -> Iterator[str | Open]:
+        yield from classifier.false_statements(run, record)
+        if exact:  # for the next step: it needs the same alphas
+            sides[record["index"]] = list(classifier.false_sides(record, q, known))
+
+    check_each("log_error", records, ask, report, progress)
+    if exact:
+        check_each("evidence", records, lambda r: iter(sides[r["index"]]), report, progress)
+        report.add("radius.exact", *known_text(known))
+
+
+def known_text(known: Sequence[Known]) -> tuple[str, str]:
+    """Return the state of the exact radii, and how far each side of them was checked."""
+    proved = [
+        (int(record["radius"]["exact"]["proved"]), reached)
+        for record, reached, _ in known
+        if record["decided"]
+    ]
+    refuted = [
+        (int(record["radius"]["exact"]["refuted_at"]), reached)
+        for record, _, reached in known
+        if record["radius"]["exact"]["refuted_at"] is not None
+    ]
+    held = sum(reached >= stated for stated, reached in proved)
+    found = sum(reached is not None and reached <= stated for stated, reached in refuted)
+    if held == len(proved) and found == len(refuted):
+        return CHECKED, f"proved {held}, refuted {found}: both sides of every bracket"
+    winners = sum(reached < 0 for _, reached in proved)
+    flips = (sum(stated for stated, _ in proved), sum(max(min(p), 0) for p in proved))
+    late = [reached - stated for stated, reached in refuted if reached is not None]
+    return NOT_CHECKED, (
+        f"proved: checked in full for {held} of {len(proved)}, {flips[1]} of {flips[0]} flips in "
+        f"all, no winner for {winners}; refuted_at: in full for {found} of {len(refuted)}, for "
+        f"{len(late) - found} only after {sum(max(x, 0) for x in late)} flips more in all, for "
+        f"{len(refuted) - len(late)} not at all; the rest is not checked"
+    )
+
+
 def sample_remark(total: int, sample: int, seed: str, report: Report) -> str:
     """Return what a sample proves of all: nothing, unless all of it was derived again and held."""
     text = f"sample of {sample} from {total} records, seed {seed!r}: "
@@ -1780,9 +2170,10 @@ def sample_remark(total: int, sample: int, seed: str, report: Report) -> str:
         return text + "nothing follows for the others, as not all of it was derived and held"
     most = at_most_false(total, sample)
     percent = -(-1000 * most // total) / 10
+    part = " in what is checked" if "radius.exact" in report.left() else ""
     return (
-        f"{text}you can be 95 % sure that at most {most} ({percent} %) are false: of more, such a "
-        "sample would have met one so often (if the issuer could not foresee the seed)"
+        f"{text}you can be 95 % sure that at most {most} ({percent} %) are false{part}: of more, "
+        "such a sample would have met one so often (if the issuer could not foresee the seed)"
     )
 
 
@@ -1806,8 +2197,9 @@ def check_mathematics(
     report.remarks.append(ISSUER)
     check_each("radii", records, lambda r: false_statements(run, r), report, progress)
     unsmoothed = None
+    exact = ["radius.exact"] * is_exact(run)
     if data is None:
-        for step in ("alpha", "log_error"):
+        for step in ("alpha", "log_error", *exact):
             report.add(step, NOT_CHECKED, "no --data")
     else:
         try:
@@ -1815,15 +2207,12 @@ def check_mathematics(
             report.add("data", CHECKED, "the arrays have the digests that were signed")
             classifier = Classifier(run, arrays)
             report.add("alpha", CHECKED, "derived again: exact X'X, residuals of the solution")
-            check_each(
-                *("log_error", records, lambda r: classifier.false_statements(run, r)),
-                *(report, progress),
-            )
+            check_derived(classifier, run, records, report, progress)
             if found.complete and len(records) == len(found.records):
                 unsmoothed = sum(map(classifier.unsmoothed, records))
         except Open as error:
             done = [name for name, _, _, _ in report.steps]
-            for step in ("data", "alpha", "log_error"):
+            for step in ("data", "alpha", "log_error", *exact):
                 if step not in done:
                     report.add(step, NOT_CHECKED, str(error), OPEN)
         except Bad as error:
@@ -1838,6 +2227,156 @@ def check_mathematics(
         report.remarks.append(sample_remark(total, len(records), seed, report))
 
 
+# Attack files.
+
+
+def is_attack(path: Path) -> bool:
+    """Return whether a path is of a file that calls itself an attack, in its first line or two."""
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                return f'"{ATTACK_TYPE[:21]}'.encode() in file.read(256)
+    return False
+
+
+def read_attack(data: bytes, what: str) -> dict[str, Any]:
+    """Return an attack file with its numbers as text; Bad for all but its one spelling."""
+    attack: dict[str, Any] = read_plain(data, what, MALFORMED)
+    fit(attack, ATTACK_SHAPE, "attack")
+    if f"{json.dumps(json.loads(data), indent=1)}\n".encode() != data:
+        raise Bad(MALFORMED, f"{what}: not spelled as certaudit attack writes it")
+    shape, n, flips = (
+        attack["data"]["X_test"]["shape"],
+        int(attack["training_points"]),
+        attack["flips"],
+    )
+    m, d = (int(size) for size in shape) if len(shape) == 2 else (0, 0)
+    check_model(attack, m, d - len(attack["scale"]["dropped"]))
+    proved, refuted = (int(attack["radius"][name]) for name in ("proved", "refuted_at"))
+    paper, whole = attack["ridge"]["rule"] == "paper", attack["holds_for"] == "pipeline"
+    again = attack["ridge_after"] is not None
+    proofs = [attack[step] for step in REPLAYED]
+    for text, holds in (
+        ("its members in this order", [*attack] == [*ATTACK_SHAPE]),
+        ("its radius in this order", [*attack["radius"]] == [*ATTACK_SHAPE["radius"]]),
+        ("a test row that is there", int(attack["index"]) < m),
+        ("training rows that are there", all(int(flip["index"]) < n for flip in flips)),
+        ("flips, each row once", 0 < len(flips) == len({flip["index"] for flip in flips})),
+        ("another label for each", all(flip["from"] != flip["to"] for flip in flips)),
+        ("proved < refuted_at <= training_points", proved < refuted <= n),
+        (
+            "t for chernoff alone",
+            all((x["t"] is None) == (x["check"] != "chernoff") for x in proofs),
+        ),
+        ("ridge_after and holds_for of its rule", again == (paper and whole) and (paper or whole)),
+    ):
+        if not holds:
+            raise Bad(MALFORMED, f"attack: not {text}")
+    return attack
+
+
+def check_attack(attack: dict[str, Any], data: Path, test: Path | None, report: Report) -> None:
+    """Replay an attack: who wins the vote with the labels as they are, who with those flipped."""
+    report.add("format", CHECKED, "an attack file, every member known")
+    report.remarks.append("nothing is signed: what was checked follows from the file and the data")
+    q, source = attack["noise_model"]["q"], attack["source"]
+    flips, holds, rule = attack["flips"], attack["holds_for"], attack["ridge"]["rule"]
+    text = f"about: {len(flips)} flips of {attack['training_points']} training labels, "
+    report.remarks.append(f"{text}test row {attack['index']}, q = {q[:40]}, {source[:60]!a}")
+    text = f"taken from the file: scaling, q, the ridge by its rule ({rule}), before and after"
+    report.remarks.append(f"{text} the flips; it holds for: {holds}")
+    at, winner = int(attack["index"]), int(attack["prediction"])
+    try:
+        arrays = read_data(data, test, attack)
+        report.add("data", CHECKED, "the arrays have the digests that the file names")
+        classifier = Classifier(attack, arrays)
+        report.add("alpha", CHECKED, "derived: exact X'X, residuals of the solution")
+        check_labels(attack, classifier, report)
+        stands = check_vote(report, "before", attack, classifier, winner)
+        after = classifier
+        if attack["ridge_after"] is not None:
+            value = {**attack["ridge"], "value": attack["ridge_after"]}
+            after = Classifier({**attack, "ridge": value}, arrays)
+        other = after.relabelled(int(flip["index"]) for flip in flips)
+        changed = check_vote(report, "after", attack, other, 1 - winner)
+        at_most = len(flips) if changed and attack["ridge_after"] is None else None
+        found = classifier.bracket(at, rational(q, "q"), winner)
+        held = max(found.proved, 0) if stands else found.proved
+        ends = [end for end in (found.refuted, at_most) if end is not None]
+        check_radius(report, attack, held, min(ends, default=None))
+    except Open as error:
+        report.add("radius", NOT_CHECKED, str(error), OPEN)
+    except Bad as error:
+        report.add("data", FAILED, str(error), error.code)
+
+
+REPLAYED = ("before", "after")
+"""The votes that an attack is about."""
+
+
+def check_labels(attack: dict[str, Any], classifier: Classifier, report: Report) -> None:
+    """Hold the labels that an attack names against the data."""
+    wrong = [
+        f"training row {flip['index']} has another label"
+        for flip in attack["flips"]
+        if int(flip["from"]) != classifier.labels[int(flip["index"])]
+    ]
+    if int(attack["label"]) != classifier.test_labels[int(attack["index"])]:
+        wrong.append("the test row has another label")
+    text = (
+        f"index {attack['index']}: {wrong[0]}"
+        if wrong
+        else "each flip starts from the data's label"
+    )
+    report.add("labels", FAILED if wrong else CHECKED, text, REFUTED if wrong else 0)
+
+
+def check_vote(
+    report: Report, step: str, attack: dict[str, Any], classifier: Classifier, winner: int
+) -> bool:
+    """Check that a class wins the vote with a classifier's labels; return whether it is shown."""
+    at, q, proof = int(attack["index"]), rational(attack["noise_model"]["q"], "q"), attack[step]
+    found = classifier.bracket(at, q, winner)
+    law, lead = found.law, found.leads[0]
+    state, text, code = NOT_CHECKED, f"by {proof['by']}, which cannot be checked here", 0
+    if proof["check"] == "chernoff":
+        try:
+            shown = classifier.wins(at, q, binary64(proof["t"], "t"), winner, Fraction(0))
+            text = "ln B(t) is below ln 1/2" if shown else "ln B(t) is not below ln 1/2 for it"
+            state, code = (CHECKED, 0) if shown else (FAILED, REFUTED)
+        except Open as error:
+            text, code = str(error), OPEN
+    if state != CHECKED and law.holds(lead, winner):
+        state, code = CHECKED, 0
+        text = "as without noise" if law.quiet else "by Berry-Esseen"
+    elif law.holds(-lead, 1 - winner):
+        state, text, code = FAILED, "the other class wins this vote", REFUTED
+    elif state == NOT_CHECKED and proof["check"] == "berry-esseen" and law.fails(lead):
+        state, text, code = FAILED, "Berry-Esseen does not show it", REFUTED
+    elif proof["check"] == "no-noise" and not law.quiet:
+        state, text, code = FAILED, "there is too much noise for what is said", REFUTED
+    report.add(step, state, f"index {at}: class {winner} as the winner: {text}", code)
+    return state == CHECKED
+
+
+def check_radius(report: Report, attack: dict[str, Any], held: int, least: int | None) -> None:
+    """Hold the radii of an attack against how many flips are shown to change nothing, or the vote.
+
+    `held` is -1 where the vote is not shown, `least` None where no flips are; at its ridge.
+    """
+    proved, refuted = (int(radius) for radius in attack["radius"].values())
+    stated = f"{proved} proved, refuted at {refuted}"
+    shown = f"{held} flips do not change it" if held >= 0 else "the vote is not shown"
+    shown += f", {least} do" if least is not None else ", none are shown to"
+    if refuted <= held or (least is not None and least <= proved):
+        text = f"index {attack['index']}: {stated}, but {shown}"
+        report.add("radius", FAILED, text, REFUTED)
+    elif held >= proved and least is not None and least <= refuted:
+        report.add("radius", CHECKED, f"{stated}: at this ridge, the worst flips")
+    else:
+        report.add("radius", NOT_CHECKED, f"{stated}; checked: {shown} (at this ridge)")
+
+
 ISSUER = (
     "the issuer's word, not derived here: that features, scaling, ridge, q and split read no label,"
     " what data these are and how they were chosen, findings, source, engine, versions"
@@ -1848,7 +2387,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Check what the command line names; print each step; return the exit code."""
     sys.set_int_max_str_digits(1 << 17)
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
-    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run, proof or attack file")
     parser.add_argument("--key", type=Path, help="the issuer's public key (PEM)")
     parser.add_argument("--data", type=Path, help="the data set, .npz or CSV")
     parser.add_argument("--test", type=Path, help="the CSV with the test rows")
@@ -1882,6 +2421,12 @@ def check(options: argparse.Namespace) -> Report:
     """Return all steps; what ends a check at once is the last of them."""
     report = Report()
     try:
+        if is_attack(options.run):
+            if options.key or options.sample or not options.data:
+                raise Bad(MALFORMED, "an attack file is not signed: --data, no --key, no --sample")
+            attack = read_attack(read_bytes(options.run, MAX_FILE), options.run.name)
+            check_attack(attack, options.data, options.test, report)
+            return report
         if options.key is None:
             raise Bad(UNTRUSTED, "no --key: whose signature should this be? No key is trusted here")
         found = evidence(options.run, options.key, report)

@@ -1,4 +1,7 @@
-"""`certaudit verify`: is a signed run, or the proof of one record, to be trusted, and true."""
+"""`certaudit verify`: is a signed run, or the proof of one record, to be trusted, and true.
+
+And does an attack, which nobody signs, do what it says.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["verification_report", "verify"]
 
 
-@click.command(short_help="Verify a signed run, or the proof of one record.")
+@click.command(short_help="Verify a signed run, the proof of one record, or an attack.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--key",
     type=click.Path(path_type=Path),
     metavar="KEY",
-    help="The issuer's public key (PEM). No key is trusted by default.",
+    help="The issuer's public key (PEM). No key is trusted by default; an attack takes none.",
 )
 @click.option(
     "--data",
@@ -73,11 +76,13 @@ def verify(
     """Verify who signed RUN, that nothing was changed since, and that it is true.
 
     RUN is a signed run folder or a file of prove-inclusion. Radii are derived from the
-    bounds again; with --data the bounds from the data, too.
+    bounds again; with --data the bounds from the data, too. Or RUN is a file of attack,
+    which is replayed on --data: it is not signed.
 
     Exit codes: 0 nothing failed, 1 a statement is false, 2 unreadable, 3 left open,
     4 not trusted: no key, or signature, digest, tree or files are wrong.
     """
+    from certaudit.checker import is_attack
     from certaudit.verifier import verify as verify_run
 
     if test_file is not None and data is None:
@@ -86,7 +91,12 @@ def verify(
         raise click.UsageError("--seed belongs to --sample")
     if sample is not None and not seed:
         raise click.UsageError("--sample needs a --seed, one that the issuer did not know")
-    if key is None:
+    attack = is_attack(run)
+    if attack and (key or sample or tsa_ca):
+        raise click.UsageError(f"{run} is an attack: not signed, so no --key, --sample or --tsa-ca")
+    if attack and data is None:
+        raise click.UsageError(f"{run} is an attack: --data is needed to replay it")
+    if key is None and not attack:
         raise Untrusted("no --key: whose signature should this be? No key is trusted by default")
     with progress("verifying") as bar:
         found = verify_run(

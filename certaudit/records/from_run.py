@@ -15,6 +15,7 @@ from certaudit.records.bundle import statement
 from certaudit.records.canonical import decode, decoder, parse_strict
 from certaudit.records.merkle import Tree
 from certaudit.records.model import (
+    EXACT_RECORD_TYPE,
     MAX_BUNDLE,
     MAX_RECORDS,
     MULTICLASS_RECORD_TYPE,
@@ -34,6 +35,7 @@ _NUMBERS = frozenset(
         *("clean", "decided", "unsmoothed", "constant_0", "constant_1", "constant"),
         *("pairwise", "plurality"),
         *("points", "undecided", "loose", "failed"),
+        *("closed", "open"),
     }
 )
 
@@ -79,6 +81,41 @@ class _Certificate(msgspec.Struct, forbid_unknown_fields=True):
         bound = self.log_error
         found = {"type": RECORD_TYPE, "constant": self.constant, "t": self.t}
         return {**found, "log_error": None if bound is None else bound.hex()}
+
+
+class _Side(msgspec.Struct, forbid_unknown_fields=True):
+    """How one end of a bracket was proven, in its order."""
+
+    by: str
+    flips: int | None
+    check: str | None
+    t: str | None
+
+
+class _Sides(msgspec.Struct, forbid_unknown_fields=True):
+    """How both were."""
+
+    proved: _Side | None
+    refuted: _Side | None
+
+
+class _ExactBracket(msgspec.Struct, forbid_unknown_fields=True):
+    """The exact radius, in its order."""
+
+    proved: int
+    refuted_at: int | None
+
+
+class _ExactCertificate(_Certificate, forbid_unknown_fields=True):
+    """A line of certificates.jsonl of a run with the exact radius, in its order."""
+
+    radius: dict[str, int | _ExactBracket]  # type: ignore[assignment]
+    evidence: _Sides
+
+    def members(self) -> dict[str, object]:
+        """Return the members of the record that it has of its own kind."""
+        evidence = _whole_numbers(msgspec.to_builtins(self.evidence))
+        return {**super().members(), "type": EXACT_RECORD_TYPE, "evidence": evidence}
 
 
 class _Rival(msgspec.Struct, forbid_unknown_fields=True, rename={"class_": "class"}):
@@ -130,7 +167,9 @@ def read_run(
     digest = run_digest(parsed)
     series, tree = Series(parsed, digest), Tree()
     shape: type[_Certificate | _MulticlassCertificate] = _Certificate
-    if parsed.multiclass:
+    if parsed.exact:
+        shape = _ExactCertificate
+    elif parsed.multiclass:
         shape = _MulticlassCertificate
     read = msgspec.json.Decoder(shape).decode
     check = decoder(series.kind, limit=series.limit)
@@ -158,7 +197,7 @@ def read_run(
                 "prediction": str(found.prediction),
                 "decided": found.decided,
                 "p_lower": found.p_lower.hex(),
-                "radius": {name: str(value) for name, value in found.radius.items()},
+                "radius": _whole_numbers(msgspec.to_builtins(found.radius)),
                 "engine": parsed.engine,
                 "annotations": {},
             }
@@ -169,6 +208,13 @@ def read_run(
         lines.append(line)
     series.end(certificates_name)
     return Unsigned(parsed, b"\n".join(lines) + b"\n", tree.root(), tree.size)
+
+
+def _whole_numbers(value: Any) -> Any:  # noqa: ANN401  (JSON)
+    """Return a JSON value with integers as text."""
+    if isinstance(value, dict):
+        return {name: _whole_numbers(each) for name, each in value.items()}
+    return str(value) if isinstance(value, int) else value
 
 
 def _read_run_json(data: bytes, what: str) -> Run:

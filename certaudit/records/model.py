@@ -1,7 +1,8 @@
 """The documents of docs/records.md as closed types: what is decoded into them is well-formed.
 
-A run is of one of two kinds: of two labels and the majority vote, or of K classes and one of
-their votes. Its records and the statement over it are of the same kind.
+A run is of one of three kinds: of two labels and the majority vote, with the exact radius or
+without, or of K classes and one of their votes. Its records and the statement over it are of the
+same kind.
 
 Every rule that needs no mathematics is checked here, within a document when it is decoded and
 between documents by Series. Whether a record is true is not asked: that is the checker's task.
@@ -25,6 +26,7 @@ from certaudit.records.canonical import check_plain, encode
 
 __all__ = [
     "BUNDLE_TYPE",
+    "EXACT_RECORD_TYPE",
     "INCLUSION_TYPE",
     "MAX_BUNDLE",
     "MAX_LINE",
@@ -38,6 +40,7 @@ __all__ = [
     "Array",
     "Bundle",
     "Envelope",
+    "ExactRecord",
     "InclusionProof",
     "MulticlassRecord",
     "Predicate",
@@ -57,6 +60,7 @@ __all__ = [
 
 RECORD_TYPE: Final = "urn:certaudit:record:label-flip:v1"
 MULTICLASS_RECORD_TYPE: Final = "urn:certaudit:record:label-flip-multiclass:v1"
+EXACT_RECORD_TYPE: Final = "urn:certaudit:record:label-flip-exact:v1"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 BUNDLE_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -239,6 +243,14 @@ class Curves(Closed, frozen=True):
 
     kl: Curve
     tight: Curve | UnsetType = UNSET
+    exact: Curve | UnsetType = UNSET
+
+
+class Brackets(Closed, frozen=True):
+    """For how many points the exact radius is known, and for how many it is not."""
+
+    closed: Count
+    open: Count
 
 
 class Escalated(Closed, frozen=True):
@@ -270,7 +282,7 @@ class Run(Closed, frozen=True):
     noise_model: NoiseModel
     classifier: Literal["least squares", "one-hot least squares"]
     vote: Literal["majority", "pairwise", "plurality"]
-    guarantee: tuple[Literal["kl", "tight"], ...]
+    guarantee: tuple[Literal["kl", "tight", "exact"], ...]
     engine: str
     ridge: Ridge
     intercept: bool
@@ -290,6 +302,13 @@ class Run(Closed, frozen=True):
     findings: tuple[RunFinding, ...]
     escalated: Escalated | UnsetType = UNSET
     vacuous: Vacuous | UnsetType = UNSET
+    attacked_accuracy: Curve | UnsetType = UNSET
+    brackets: Brackets | UnsetType = UNSET
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is of the kind of two labels and the exact radius."""
+        return "exact" in self.guarantee
 
     @property
     def multiclass(self) -> bool:
@@ -302,11 +321,14 @@ class Run(Closed, frozen=True):
         return int(self.noise_model.classes)
 
     def __post_init__(self) -> None:
-        if self.guarantee not in (("kl",), ("kl", "tight")):
-            raise InputError('guarantee: must be ["kl"] or ["kl", "tight"]')
-        if (self.certified_accuracy.tight is UNSET) != ("tight" not in self.guarantee):
+        curves, last = self.certified_accuracy, ("exact",) * self.exact
+        if self.guarantee not in (("kl", *last), ("kl", "tight", *last)):
+            raise InputError('guarantee: must be ["kl"] or ["kl", "tight"], or these and "exact"')
+        if (curves.tight is UNSET) != ("tight" not in self.guarantee) or (
+            curves.exact is UNSET
+        ) == self.exact:
             raise InputError("certified_accuracy: its guarantees are not those of the run")
-        for curve in (self.certified_accuracy.kl, self.certified_accuracy.tight):
+        for curve in (curves.kl, curves.tight, curves.exact, self.attacked_accuracy):
             if isinstance(curve, Curve) and curve.of != self.certified_points:
                 raise InputError("certified_accuracy: of is not certified_points")
         if not 0 < int(self.certified_points) <= int(self.test_points):
@@ -316,11 +338,12 @@ class Run(Closed, frozen=True):
         if int(self.certified_points) > MAX_RECORDS:
             raise InputError(f"certified_points: more than {MAX_RECORDS}")
         self._check_kind()
+        self._check_exact()
         self._check_escalated()
         self._check_shapes()
 
     def _check_kind(self) -> None:
-        """Check what the two kinds of runs do not have in common."""
+        """Check what the kinds of runs do not have in common, the exact radius apart."""
         accuracy, vacuous = self.accuracy, self.vacuous
         pair = [accuracy.constant_0 is not UNSET, accuracy.constant_1 is not UNSET]
         if (self.classifier == "one-hot least squares") != self.multiclass:
@@ -341,6 +364,17 @@ class Run(Closed, frozen=True):
             raise InputError("vacuous: is missing")
         if max(int(vacuous.pairwise), int(vacuous.plurality)) > int(self.certified_points):
             raise InputError("vacuous: more points than certified_points")
+
+    def _check_exact(self) -> None:
+        """Check what belongs to the exact radius."""
+        if self.exact in (self.attacked_accuracy is UNSET, self.brackets is UNSET):
+            raise InputError("attacked_accuracy and brackets: belong to the exact radius")
+        if self.exact and self.multiclass:
+            raise InputError("guarantee: exact is of the majority vote")
+        if not isinstance(self.brackets, Brackets):
+            return
+        if int(self.brackets.closed) + int(self.brackets.open) != int(self.certified_points):
+            raise InputError("brackets: are not one for each of certified_points")
 
     def _check_escalated(self) -> None:
         if isinstance(self.escalated, Escalated):
@@ -389,6 +423,49 @@ class Radius(Closed, frozen=True):
     tight: Count | UnsetType = UNSET
 
 
+class ExactBracket(Closed, frozen=True):
+    """The exact radius: so many flips do not change the vote, so many do (null: not known)."""
+
+    proved: Count
+    refuted_at: Count | None
+
+
+class ExactRadius(Closed, frozen=True):
+    """How many flips cannot change the vote, for each guarantee, the exact one among them."""
+
+    kl: Count
+    exact: ExactBracket
+    tight: Count | UnsetType = UNSET
+
+
+class Side(Closed, frozen=True):
+    """How one end of a bracket was proven: by which method, and for how many flips a checker can.
+
+    `check` is how it can, with `t` where that is "chernoff".
+    """
+
+    by: Literal[
+        "constant", "no-noise", "enumeration", "chernoff", "berry-esseen", "fourier", "lattice"
+    ]
+    flips: Count | None
+    check: Literal["no-noise", "chernoff", "berry-esseen"] | None
+    t: Binary64 | None
+
+    def __post_init__(self) -> None:
+        if (self.flips is None) != (self.check is None):
+            raise InputError("flips: belongs to a check")
+        if (self.t is None) != (self.check != "chernoff"):
+            raise InputError("t: belongs to the check chernoff")
+        _check_binary64(() if self.t is None else (self.t,))
+
+
+class ExactEvidence(Closed, frozen=True):
+    """What proves the two ends of a bracket."""
+
+    proved: Side | None
+    refuted: Side | None
+
+
 class Record(Closed, frozen=True, tag_field="type", tag=RECORD_TYPE):
     """One line of records.jsonl: a certificate of one test point, of two labels."""
 
@@ -406,18 +483,58 @@ class Record(Closed, frozen=True, tag_field="type", tag=RECORD_TYPE):
     annotations: dict[str, Any]
 
     def __post_init__(self) -> None:
-        t, log_error = self.t, self.log_error
-        if (t is None) != self.constant or (log_error is None) != self.constant:
-            raise InputError("t and log_error are null when, and only when, constant is true")
-        if isinstance(log_error, tuple):
-            ball = Enclosure.from_wire(list(log_error))
-            if max(abs(ball.mid_exponent), abs(ball.rad_exponent)) > MAX_EXPONENT:
-                raise InputError(f"log_error: an exponent beyond {MAX_EXPONENT}")
-        elif t is not None and log_error is not None:
-            _check_binary64((t, log_error))
-        if isinstance(log_error, tuple) and t is not None:
-            _check_binary64((t,))
+        _check_bound(self)
         _check_certificate(self)
+
+
+class ExactRecord(Closed, frozen=True, tag_field="type", tag=EXACT_RECORD_TYPE):
+    """One line of records.jsonl: a certificate of one test point, with the exact radius."""
+
+    run: Digest
+    index: Count
+    label: Label
+    prediction: Label
+    decided: bool
+    constant: bool
+    t: Binary64 | None
+    log_error: Binary64 | Ball | None
+    p_lower: Binary64
+    radius: ExactRadius
+    evidence: ExactEvidence
+    engine: str
+    annotations: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        _check_bound(self)
+        _check_certificate(self)
+        self._check_bracket()
+
+    def _check_bracket(self) -> None:
+        radius, proof, refutation = self.radius, self.evidence.proved, self.evidence.refuted
+        proved, end = int(radius.exact.proved), radius.exact.refuted_at
+        if (proof is None) == self.decided or (proof is None and proved):
+            raise InputError("evidence.proved: belongs to what is decided, and nothing else to it")
+        if (refutation is None) != (end is None):
+            raise InputError("evidence.refuted: is null when, and only when, refuted_at is")
+        if end is not None and int(end) <= proved:
+            raise InputError("radius.exact: refuted_at is not above proved")
+        if max(int(radius.kl), int(radius.tight) if isinstance(radius.tight, str) else 0) > proved:
+            raise InputError("radius: one is above the exact one that is proved")
+        self._check_sides(proved, None if end is None else int(end))
+
+    def _check_sides(self, proved: int, end: int | None) -> None:
+        proof, refutation = self.evidence.proved, self.evidence.refuted
+        if proof is not None and proof.flips is not None and int(proof.flips) > proved:
+            raise InputError("evidence.proved: flips is above what is proved")
+        least = refutation.flips if refutation is not None else None
+        if least is not None and end is not None and int(least) < end:
+            raise InputError("evidence.refuted: flips is below refuted_at")
+        sides = [side.by for side in (proof, refutation) if side is not None]
+        if self.constant:
+            if sides != ["constant"] or (proof is not None and proof.check is not None):
+                raise InputError("constant: such a vote is proved by that, and never refuted")
+        elif "constant" in sides:
+            raise InputError("evidence: by constant belongs to a constant vote")
 
 
 class Rival(Closed, frozen=True, rename={"class_": "class"}):
@@ -455,7 +572,22 @@ class MulticlassRecord(Closed, frozen=True, tag_field="type", tag=MULTICLASS_REC
         _check_certificate(self)
 
 
-AnyRecord: TypeAlias = Record | MulticlassRecord
+AnyRecord: TypeAlias = Record | MulticlassRecord | ExactRecord
+
+
+def _check_bound(record: Record | ExactRecord) -> None:
+    """Check t and log_error of two labels."""
+    t, log_error = record.t, record.log_error
+    if (t is None) != record.constant or (log_error is None) != record.constant:
+        raise InputError("t and log_error are null when, and only when, constant is true")
+    if isinstance(log_error, tuple):
+        ball = Enclosure.from_wire(list(log_error))
+        if max(abs(ball.mid_exponent), abs(ball.rad_exponent)) > MAX_EXPONENT:
+            raise InputError(f"log_error: an exponent beyond {MAX_EXPONENT}")
+    elif t is not None and log_error is not None:
+        _check_binary64((t, log_error))
+    if isinstance(log_error, tuple) and t is not None:
+        _check_binary64((t,))
 
 
 def _check_log_error(text: str) -> None:
@@ -464,7 +596,7 @@ def _check_log_error(text: str) -> None:
 
 
 def _check_certificate(record: AnyRecord) -> None:
-    """Check what holds for the records of both kinds."""
+    """Check what holds for the records of all kinds."""
     radius = record.radius
     _check_binary64((record.p_lower,))
     if not record.decided and (radius.kl != "0" or radius.tight not in ("0", UNSET)):
@@ -485,7 +617,7 @@ class Series:
 
     def __init__(self, run: Run, digest: str, start: int = 0) -> None:
         self.count = start
-        self.kind: type[Record | MulticlassRecord] = Record
+        self.kind: type[AnyRecord] = ExactRecord if run.exact else Record
         self.limit, self._classes = MAX_LINE, [str(each) for each in range(run.classes)]
         if run.multiclass:
             self.kind, self.limit = MulticlassRecord, MAX_LINE_MULTICLASS
@@ -509,11 +641,21 @@ class Series:
         largest = int(radius.kl)
         if isinstance(radius.tight, str):
             largest = max(largest, int(radius.tight))
+        if isinstance(record, ExactRecord):
+            largest = self._check_bracket(record, what)
         if largest > self._training:
             raise InputError(f"{what}: a radius of {largest} is beyond the training set")
         if isinstance(record, MulticlassRecord):
             self._check_classes(record, what)
         self.count += 1
+
+    def _check_bracket(self, record: ExactRecord, what: str) -> int:
+        """Check that a constant vote is for good; return the most flips that are spoken of."""
+        bracket, refutation = record.radius.exact, record.evidence.refuted
+        if record.constant and int(bracket.proved) != self._training:
+            raise InputError(f"{what}: a constant vote that some flips could change")
+        told = [bracket.proved, bracket.refuted_at, refutation.flips if refutation else None]
+        return max(int(flips) for flips in told if flips is not None)
 
     def _check_classes(self, record: MulticlassRecord, what: str) -> None:
         """Check that the rivals are the other classes, each once and in their order."""
@@ -571,6 +713,7 @@ class Predicate(Closed, frozen=True):
 PredicateType: TypeAlias = Literal[
     "urn:certaudit:certificates:label-flip:v1",
     "urn:certaudit:certificates:label-flip-multiclass:v1",
+    "urn:certaudit:certificates:label-flip-exact:v1",
 ]
 
 
@@ -578,6 +721,8 @@ def predicate_type(run: Run) -> PredicateType:
     """Return the type of a statement about a run: that of its kind."""
     if run.multiclass:
         return "urn:certaudit:certificates:label-flip-multiclass:v1"
+    if run.exact:
+        return "urn:certaudit:certificates:label-flip-exact:v1"
     return "urn:certaudit:certificates:label-flip:v1"
 
 
@@ -724,7 +869,7 @@ class InclusionProof(Closed, frozen=True):
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of every document: docs/schema/records.schema.json."""
-    kinds = (Record, MulticlassRecord, Bundle, Statement, InclusionProof)
+    kinds = (Record, MulticlassRecord, ExactRecord, Bundle, Statement, InclusionProof)
     found, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

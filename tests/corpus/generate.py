@@ -3,10 +3,10 @@
     python tests/corpus/generate.py [FOLDER]     writes data, keys and every case: the same bytes
     python tests/corpus/generate.py --certify    makes the runs below accept/ again, first
 
-The runs (run.json and certificates.jsonl of the accept cases in RUNS and MULTI_RUNS) are what
-`certaudit certify` wrote. All else follows from them: signatures are Ed25519 or deterministic ECDSA
-(RFC 6979), by keys that are for tests only. A refute case is an accept case with one false
-statement, signed.
+The runs (run.json and certificates.jsonl of the accept cases in RUNS, MULTI_RUNS and EXACT_RUNS)
+are what `certaudit certify` wrote. All else follows from them: signatures are Ed25519 or
+deterministic ECDSA (RFC 6979), by keys that are for tests only. A refute case is an accept case
+with one false statement, signed. Attacks are not signed.
 
 case.json of a case: `base` (its files, less those in `leave_out`, stand below those of the case),
 `run` (the proof, where it is not the folder), `key`, `data`, `test`, `arguments`, and `says`: text
@@ -266,6 +266,7 @@ PREDICATES = {
     False: "urn:certaudit:certificates:label-flip:v1",
     True: "urn:certaudit:certificates:label-flip-multiclass:v1",
 }
+EXACT_PREDICATE = "urn:certaudit:certificates:label-flip-exact:v1"
 """The type of a statement, by whether its run has one of VOTES."""
 
 
@@ -276,6 +277,7 @@ class Signed:
         self.run, self.records, self.key = run, records, key
         self.notes = {} if notes is None else notes
         self.multi = run["vote"] in VOTES  # whatever becomes of the vote
+        self.kind = EXACT_PREDICATE if "exact" in run["guarantee"] else PREDICATES[self.multi]
 
     @classmethod
     def read(cls, name: str, key: Any = ED, notes: Json = None) -> Signed:
@@ -313,7 +315,7 @@ class Signed:
         return {
             "_type": "https://in-toto.io/Statement/v1",
             "predicate": {"annotations": self.notes, "run": self.run, "tree": tree},
-            "predicateType": PREDICATES[self.multi],
+            "predicateType": self.kind,
             "subject": subject,
         }
 
@@ -453,8 +455,11 @@ def refigure(signed: Signed, truth: Truth | None = None) -> Signed:
         counts["unsmoothed"] = truth.unsmoothed(records)
     for name, count in counts.items():
         run["accuracy"][name] = share(count, total)
+    if "brackets" in run:
+        refigure_exact(run, right, records)
     for name in run["certified_accuracy"]:
-        radii = [int(r["radius"][name]) for r in proven if name in r["radius"]]
+        radii = [r["radius"][name] for r in proven if name in r["radius"]]
+        radii = [int(r["proved"] if name == "exact" else r) for r in radii]
         reached = [sum(x >= r for x in radii) for r in range(max(radii, default=0) + 1)]
         run["certified_accuracy"][name] = {
             "correct": [str(c) for c in reached],
@@ -462,6 +467,25 @@ def refigure(signed: Signed, truth: Truth | None = None) -> Signed:
             "accuracy": [share(c, total) for c in reached],
         }
     return signed.named()
+
+
+def refigure_exact(run: Json, right: Sequence[Json], records: Sequence[Json]) -> None:
+    """Derive what only a run with the exact radius has from its records again."""
+    total, n = len(records), int(run["training_points"])
+    ends = [r["radius"]["exact"]["refuted_at"] for r in right]
+    last = max((int(end) for end in ends if end is not None), default=0)
+    counts = [sum(end is None or int(end) > r for end in ends) for r in range(last + 1)]
+    run["attacked_accuracy"] = {
+        "correct": [str(c) for c in counts],
+        "of": str(total),
+        "accuracy": [(math.ceil(Fraction(c * 10**6, total)) / 10**6).hex() for c in counts],
+    }
+    closed = 0
+    for record in records:
+        proved, end = (record["radius"]["exact"][k] for k in ("proved", "refuted_at"))
+        width = (n + 1 if end is None else int(end)) - int(proved)
+        closed += record["decided"] and width == 1
+    run["brackets"] = {"closed": str(closed), "open": str(total - closed)}
 
 
 def vacuous(records: Sequence[Json]) -> Json:
@@ -526,6 +550,19 @@ MULTI_RUNS: dict[str, dict[str, Any]] = {
     "classes-two": {"data": "points.npz", "q": "0.1", "vote": "plurality"},
     "classes-positive": {"data": "signs.npz", "q": "0.15", "vote": "pairwise", "positive": "1"},
 }
+EXACT_RUNS: dict[str, dict[str, Any]] = {
+    "exact": {"data": "points.npz", "q": "0.1"},
+    "exact-rare": {"data": "points.npz", "q": "0.01"},
+    "exact-kl": {"data": "points.npz", "q": "1/3", "guarantee": "exact"},
+    "exact-constant": {
+        "data": "near.npz",
+        "q": "0.01",
+        "intercept": False,
+        "scale": "none",
+        "limit": 1,
+    },
+    "exact-few": {"data": "hard.npz", "q": "0.3"},
+}
 VERSIONS = {
     "certaudit": "1.0.0",
     "python": "3.11.0",
@@ -539,8 +576,8 @@ def certify() -> None:
     """Make the runs again; what computed them is left out, for the same bytes everywhere."""
     from certaudit.cli.certify import certify_to_folder
 
-    for name, options in (RUNS | MULTI_RUNS).items():
-        chosen = {"guarantee": "all", **options}
+    for name, options in (RUNS | MULTI_RUNS | EXACT_RUNS).items():
+        chosen = {"guarantee": "all" if name in EXACT_RUNS else "tight", **options}
         data, test = HERE / "data" / chosen.pop("data"), chosen.pop("test", None)
         with tempfile.TemporaryDirectory() as place:
             run = Path(place, "run")
@@ -1701,6 +1738,254 @@ class Classes:
                         {"proof.json": encode(proof) + b"\n"}, run="proof.json")  # fmt: skip
 
 
+class Exact:
+    """Runs with the exact radius, and attacks: accepted, with one false statement, malformed."""
+
+    def __init__(self, corpus: Corpus, two: Signed) -> None:
+        self.corpus, self.two = corpus, two
+        self.runs = {name: Signed.read(name) for name in EXACT_RUNS}
+        self.truths = {n: Truth(r.run, load(EXACT_RUNS[n])) for n, r in self.runs.items()}
+
+    def add(self, place: str, why: str, files: Any, of: str, says: str, *, data: bool) -> None:
+        """Add a case above a run."""
+        case: dict[str, Any] = {"base": f"accept/{of}", "leave_out": READ}
+        if data:
+            case["data"] = EXACT_RUNS[of]["data"]
+        self.corpus.add(place, why, files, **case, says=says)
+
+    def changed(
+        self,
+        place: str,
+        why: str,
+        says: str,
+        change: dict[str, Json],
+        *,
+        at: int = 0,
+        data: bool = True,
+    ) -> None:
+        """Add a case kind/run:name where members of a record are others, its figures fit."""
+        kind, _, name = place.partition("/")
+        of, _, what = name.partition(":")
+        signed = self.runs[of].copy()
+        for path, value in change.items():
+            put(signed.records[at], path, value)
+        refigure(signed, self.truths[of])
+        self.add(f"{kind}/{of}-{what}", why, signed.files(), of, says, data=data)
+
+    def add_all(self) -> None:
+        """Add them."""
+        for name, options in EXACT_RUNS.items():
+            folder, signed = HERE / "accept" / name, self.runs[name]
+            read = {file: (folder / file).read_bytes() for file in READ}
+            said = ", ".join(f"{k} {v}" for k, v in options.items())
+            whole = name in ("exact-rare", "exact-constant")
+            settings = {"data": options["data"], "arguments": ["--require-all"] * whole}
+            says = "both sides of every bracket" if whole else "the rest is not checked"
+            self.corpus.add(f"accept/{name}", f"A run with the exact radius: {said}.",
+                            {**read, **signed.files()}, **settings, says=says)  # fmt: skip
+        proof = {"proof.json": encode(self.runs["exact"].proof(1)) + b"\n"}
+        self.corpus.add("accept/exact-proof", "One record with the exact radius, alone.", proof,
+                        run="proof.json", data="points.npz", says="radius.exact")  # fmt: skip
+        self.corpus.add("accept/exact-without-data", "No data: the evidence is not looked at.",
+                        None, base="accept/exact", says="radius.exact")  # fmt: skip
+        self.records()
+        self.figures()
+        self.attacks()
+        self.malformed()
+
+    def records(self) -> None:
+        """Add records that say less than is known, and false ones."""
+        record = self.runs["exact-rare"].records[0]
+        bracket = record["radius"]["exact"]
+        proved, end = int(bracket["proved"]), int(bracket["refuted_at"])
+        nothing = {"by": "fourier", "check": None, "flips": None, "t": None}
+        one = {**nothing, "check": "berry-esseen"}
+        bare = {"evidence.proved": nothing, "evidence.refuted": nothing}
+        self.changed("accept/exact-rare:weaker", "A bracket that is wider, and true.",
+                     "radius.exact", {**bare, "radius.exact.refuted_at": str(end + 1)})  # fmt: skip
+        for what, why, says, change in (
+            ("proved", "One flip more is said not to change the vote.", "flips change the vote",
+             {**bare, "radius.exact": {"proved": str(proved + 1), "refuted_at": None},
+              "evidence.refuted": None}),
+            ("refuted", "One flip less is said to change the vote.", "flips do not change it",
+             {**bare, "radius": {"kl": "0", "tight": "0",
+                                 "exact": {"proved": "0", "refuted_at": str(end - 1)}}}),
+            ("all", "No labelling is said to change the vote.", "flips change the vote",
+             {**bare, "radius.exact": {"proved": "48", "refuted_at": None},
+              "evidence.refuted": None}),
+            ("other", "The other vote, by the evidence alone.", "radius.exact",
+             {**bare, "prediction": str(1 - int(record["prediction"])), "log_error": "0x0.0p+0",
+              "t": "0x0.0p+0", "p_lower": "0x0.0p+0",
+              "radius": {"kl": "0", "tight": "0",
+                         "exact": {"proved": "0", "refuted_at": None}},
+              "evidence.refuted": None}),
+        ):  # fmt: skip
+            self.changed(f"refute/exact-rare:{what}", why, says, change)
+        record = self.runs["exact"].records[0]
+        proved, end = (int(record["radius"]["exact"][k]) for k in ("proved", "refuted_at"))
+        noise = {**nothing, "check": "no-noise"}
+        t = (40.0 if record["prediction"] == "1" else -40.0).hex()
+        strong = {**nothing, "check": "chernoff"}
+        for what, why, change, data in (
+            ("no-noise", "Said to be proved without noise, of which there is too much.",
+             {"evidence.proved": {**noise, "flips": "0"}}, False),
+            ("proof", "Berry and Esseen do not prove the last flip.",
+             {"evidence.proved": {**one, "flips": str(proved)}}, True),
+            ("refutation", "Berry and Esseen do not prove that the first changes it.",
+             {"evidence.refuted": {**one, "flips": str(end)}}, True),
+            ("witness", "ln B(t) is not below ln 1/2.",
+             {"evidence.proved": {**strong, "flips": str(proved), "t": t}}, True),
+            ("witness-zero", "The witness is 0.",
+             {"evidence.proved": {**strong, "flips": "0", "t": "0x0.0p+0"}}, True),
+            ("witness-negated", "The witness bounds the other vote.",
+             {"evidence.proved": {**strong, "flips": "0", "t": f"-{t}".replace("--", "")}}, True),
+        ):  # fmt: skip
+            self.changed(f"refute/exact:{what}", why, "evidence", change, data=data)
+        self.changed("refute/exact:kl", "kl is 1, and log_error proves no winner.", "radius",
+                     {"log_error": "0x0.0p+0", "p_lower": "0x0.0p+0", "t": "0x0.0p+0",
+                      "radius.kl": "1", "radius.tight": "0"}, data=False)  # fmt: skip
+        self.changed("refute/exact:not-decided", "The winner is proven, and not said to be.",
+                     "decided",
+                     {"decided": False, "evidence.proved": None, "radius.kl": "0",
+                      "radius.tight": "0", "radius.exact.proved": "0"}, data=False)  # fmt: skip
+
+    def figures(self) -> None:
+        """Add figures that the records do not give."""
+        base = self.runs["exact"]
+        for what, why, path, value in (
+            ("brackets", "A bracket more is said to be closed.", "brackets",
+             lambda b: {"closed": str(int(b["closed"]) + (b["open"] != "0") * 2 - 1),
+                        "open": str(int(b["open"]) - (b["open"] != "0") * 2 + 1)}),
+            ("attacked-count", "An attack that is known is not counted.",
+             "attacked_accuracy.correct.-1", lambda c: str(int(c) + 1)),
+            ("attacked-share", "The share is rounded down.", "attacked_accuracy.accuracy.-1",
+             (0.5).hex()),
+            ("curve", "A count of the exact curve is one too high.",
+             "certified_accuracy.exact.correct.0", lambda c: str(int(c) + 1)),
+        ):  # fmt: skip
+            signed = base.copy()
+            put(signed.run, path, value)
+            says = path.partition(".")[0]
+            self.add(f"refute/exact-{what}", why, signed.named().files(), "exact", says, data=False)
+
+    def attack(self, of: str, at: int, flips: int, check: str | None) -> Json:
+        """Return an attack: the labels of largest support flipped, for a record."""
+        run = json.loads((HERE / "accept" / of / "run.json").read_bytes())
+        record, truth = self.runs[of].records[at], self.truths[of]
+        winner, labels = int(record["prediction"]), truth.y_train
+        sides = zip(truth.alpha[at], labels, strict=True)
+        supports = [(2 * winner - 1) * (2 * y - 1) * a for a, y in sides]
+        order = sorted(range(len(labels)), key=lambda i: (-supports[i], i))[:flips]
+        names = ("certaudit", "noise_model", "classifier", "vote", "ridge", "intercept", "scale")
+        more = ("source", "label_column", "positive", "training_points", "data")
+        proof = {"by": check or "fourier", "check": check, "t": None}
+        bracket = record["radius"]["exact"]
+        return {
+            "type": "urn:certaudit:attack:label-flip:v1",
+            **{name: run[name] for name in (*names, *more)},
+            "index": at,
+            "label": int(record["label"]),
+            "prediction": winner,
+            "holds_for": "pipeline",
+            "ridge_after": None,
+            "radius": {name: int(bracket[name]) for name in ("proved", "refuted_at")},
+            "flips": [{"index": i, "from": labels[i], "to": 1 - labels[i]} for i in order],
+            "before": proof,
+            "after": proof,
+        }
+
+    def attacks(self) -> None:
+        """Add attacks that work, that do not, and that are none."""
+        bracket = self.runs["exact-rare"].records[0]["radius"]["exact"]
+        rare = self.attack("exact-rare", 0, int(bracket["refuted_at"]), "no-noise")
+        end = int(self.runs["exact"].records[0]["radius"]["exact"]["refuted_at"])
+        near = self.attack("exact", 0, end, None)
+        far = self.attack("exact", 0, 20, "berry-esseen")
+        both = {"run": "attack.json", "key": None, "data": "points.npz"}
+
+        def add(name: str, why: str, value: Json, says: str, **more: Any) -> None:
+            data = value if isinstance(value, bytes) else indented(value)
+            self.corpus.add(name, why, {"attack.json": data}, **both, **more, says=says)
+
+        add("accept/attack", "An attack without noise that matters.", rare, "every step",
+            arguments=["--require-all"])  # fmt: skip
+        add("accept/attack-more", "More flips than are needed.", far, "by Berry-Esseen")
+        add("accept/attack-open", "A vote that the checker leaves.", near, "after")
+        bare = {"by": "lattice", "check": None, "t": None}
+        add("accept/attack-proof", "The checker has a proof, whatever is given.",
+            {**far, "before": bare, "after": bare}, "by Berry-Esseen")  # fmt: skip
+        first = rare["flips"][0]
+        turned = {**first, "from": first["to"], "to": first["from"]}
+        for what, why, of, change, says in (
+            ("one-less", "One flip less changes nothing.", rare, {"flips": rare["flips"][:-1]},
+             "the other class wins"),
+            ("few", "Three flips change nothing.", far, {"flips": far["flips"][:3]},
+             "the other class wins"),
+            ("prediction", "The vote is for the other class from the start.", far,
+             {"prediction": 1 - far["prediction"]}, "the other class wins"),
+            ("label", "The data have another label.", rare, {"label": 1 - rare["label"]}, "label"),
+            ("from", "A label that the data do not have.", rare,
+             {"flips": [turned, *rare["flips"][1:]]}, "label"),
+            ("radius", "One flip more is said to change nothing.", rare,
+             {"radius": {"proved": rare["radius"]["refuted_at"],
+                         "refuted_at": rare["radius"]["refuted_at"] + 1}}, "radius"),
+            ("no-noise", "There is too much noise for that.", near,
+             {"after": {"by": "no-noise", "check": "no-noise", "t": None}}, "noise"),
+            ("witness", "ln B(t) is not below ln 1/2.", near,
+             {"after": {"by": "chernoff", "check": "chernoff", "t": (3.0).hex()}}, "ln B(t)"),
+        ):  # fmt: skip
+            base = {"base": "accept/attack" if of is rare else "accept/attack-more"}
+            add(f"refute/attack-{what}", why, {**of, **change}, says, **base)
+        for what, why, path, value in ATTACK_MEMBERS:
+            changed = copy.deepcopy(rare)
+            put(changed, path, value)
+            add(f"malformed/attack-{what}", why, changed, "")
+        text = indented(rare)
+        add("malformed/attack-compact", "An attack in one line.",
+            json.dumps(rare).encode() + b"\n", "")  # fmt: skip
+        add("malformed/attack-truncated", "An attack that ends early.", text[:-9], "")
+        twice = replacing(b' "index": 0,', b' "index": 0,\n "index": 0,')(text)
+        add("malformed/attack-twice", "A member twice.", twice, "")
+        with_key = {**both, "key": "test-only-ed25519.pub.pem"}
+        self.corpus.add("malformed/attack-key", "A key for what is not signed.",
+                        {"attack.json": text}, **with_key)  # fmt: skip
+        other = {**both, "data": "points-other.npz"}
+        self.corpus.add("untrusted/attack-data", "An attack on other data.", {"attack.json": text},
+                        **other, says="X_train")  # fmt: skip
+
+    def malformed(self) -> None:
+        """Add what the format of the exact radius does not have; signed."""
+        for name, why, path, value in EXACT_RECORD_MEMBERS:
+            of = "exact-constant" if name.startswith("constant") else "exact"
+            signed = self.runs[of].copy()
+            at = next(i for i, r in enumerate(signed.records) if r["constant"] == (of != "exact"))
+            put(signed.records[at], path, value)
+            self.add(f"malformed/exact-record-{name}", why, signed.files(), of, "", data=False)
+        for name, why, path, value in EXACT_RUN_MEMBERS:
+            signed = self.runs["exact"].copy()
+            put(signed.run, path, value)
+            self.add(f"malformed/exact-run-{name}", why, signed.named().files(), "exact", "",
+                     data=False)  # fmt: skip
+        for name, signed, kind, base in (
+            ("exact-statement-of-two-labels", self.runs["exact"], PREDICATES[False], "exact"),
+            ("statement-exact", self.two, EXACT_PREDICATE, "three-points"),
+        ):
+            statement = copy.deepcopy(signed.statement())
+            statement["predicateType"] = kind
+            bundle = signed.bundle(encode(statement))
+            self.corpus.add(f"malformed/{name}", "The statement is of another kind than its run.",
+                            {"bundle.json": encode(bundle) + b"\n"}, base=f"accept/{base}",
+                            leave_out=READ)  # fmt: skip
+        plain = Signed(self.runs["exact"].run, self.two.records).copy()
+        self.add("malformed/exact-record-of-two-labels", "Records without evidence.",
+                 plain.named().files(), "exact", "", data=False)  # fmt: skip
+
+
+def indented(value: Json) -> bytes:
+    """Return plain JSON as `certaudit attack` writes it."""
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
 def padded_bits(text: str) -> str:
     """Return base64 with bits set where only padding is, for the same bytes."""
     body = text.rstrip("=")
@@ -1998,6 +2283,79 @@ MULTI_RUN_MEMBERS: tuple[tuple[str, str, str, Json], ...] = (
     ("positive", "A label called positive, of three.", "positive", "1"),
     ("unknown", "An unknown member.", "more", "x"),
 )  # fmt: skip
+NO_CHECK = {"by": "fourier", "check": None, "flips": None, "t": None}
+EXACT_RECORD_MEMBERS: tuple[tuple[str, str, str, Json], ...] = (
+    ("type-two", "Called a record without evidence.", "type",
+     "urn:certaudit:record:label-flip:v1"),
+    ("type-v2", "A record of version 2.", "type", "urn:certaudit:record:label-flip-exact:v2"),
+    ("no-evidence", "No evidence.", "evidence", Gone),
+    ("no-proof", "Decided, and no proof.", "evidence.proved", None),
+    ("no-refutation", "Refuted by nothing.", "evidence.refuted", None),
+    ("not-refuted", "A refutation, and nothing refuted.", "radius.exact.refuted_at", None),
+    ("exact-text", "The bracket is a number.", "radius.exact", "1"),
+    ("exact-unknown", "An unknown member of the bracket.", "radius.exact.more", "1"),
+    ("no-exact", "No bracket.", "radius.exact", Gone),
+    ("crossed", "Proved is what is refuted.", "radius.exact",
+     lambda b: {**b, "proved": b["refuted_at"]}),
+    ("kl-above", "kl is above what is proved.", "radius.kl", "47"),
+    ("above-n", "Refuted above the number of labels.", "radius.exact.refuted_at", "49"),
+    ("side-unknown", "An unknown member of a side.", "evidence.proved.more", "x"),
+    ("by", "A method that is not known.", "evidence.proved.by", "magic"),
+    ("check", "A check that is none.", "evidence.proved.check", "lattice"),
+    ("by-constant", "Said to be constant by its proof alone.", "evidence.proved",
+     {**NO_CHECK, "by": "constant"}),
+    ("flips-alone", "Flips without a check.", "evidence.proved", {**NO_CHECK, "flips": "0"}),
+    ("chernoff-no-t", "Chernoff without t.", "evidence.proved",
+     {**NO_CHECK, "check": "chernoff", "flips": "0"}),
+    ("t-alone", "t without Chernoff.", "evidence.proved", {**NO_CHECK, "t": ONE}),
+    ("t-spelling", "t without its zeros.", "evidence.proved",
+     {**NO_CHECK, "check": "chernoff", "flips": "0", "t": "0x1p+0"}),
+    ("proof-beyond", "A check of more than is proved.", "evidence.proved",
+     {**NO_CHECK, "check": "berry-esseen", "flips": "48"}),
+    ("refutation-below", "A check of less than is refuted.", "evidence.refuted",
+     {**NO_CHECK, "check": "berry-esseen", "flips": "0"}),
+    ("refutation-beyond", "A check of more than there are.", "evidence.refuted",
+     {**NO_CHECK, "check": "berry-esseen", "flips": "49"}),
+    ("undecided", "Undecided, and its winner proved.", "decided", False),
+    ("constant-fewer", "A constant vote that some flips change.", "radius",
+     {"exact": {"proved": "47", "refuted_at": None}, "kl": "47", "tight": "47"}),
+    ("constant-by", "A constant vote by another proof.", "evidence.proved.by", "lattice"),
+    ("constant-checked", "A check of a constant vote.", "evidence.proved",
+     {**NO_CHECK, "by": "constant", "check": "no-noise", "flips": "48"}),
+)  # fmt: skip
+EXACT_RUN_MEMBERS: tuple[tuple[str, str, str, Json], ...] = (
+    ("no-brackets", "No brackets.", "brackets", Gone),
+    ("brackets-more", "More brackets than points.", "brackets.open", "48"),
+    ("brackets-unknown", "An unknown member of the brackets.", "brackets.more", "0"),
+    ("no-attacked", "No attacked accuracy.", "attacked_accuracy", Gone),
+    ("attacked-of", "The attacked accuracy of other points.", "attacked_accuracy.of", "48"),
+    ("attacked-uneven", "A count without its share.", "attacked_accuracy.accuracy", []),
+    ("no-curve", "No exact curve.", "certified_accuracy.exact", Gone),
+    ("guarantee-order", "exact before tight.", "guarantee", ["kl", "exact", "tight"]),
+    ("guarantee-alone", "exact without kl.", "guarantee", ["exact"]),
+    ("guarantee-less", "Without exact among its guarantees.", "guarantee", ["kl", "tight"]),
+    ("vote", "The vote of K classes.", "vote", "plurality"),
+)
+ATTACK_MEMBERS: tuple[tuple[str, str, str, Json], ...] = (
+    ("unknown", "An unknown member.", "more", 0),
+    ("missing", "No data.", "data", Gone),
+    ("type-v2", "An attack of version 2.", "type", "urn:certaudit:attack:label-flip:v2"),
+    ("index-text", "The test row is text.", "index", "0"),
+    ("index-float", "The test row is a float.", "index", 0.0),
+    ("index-beyond", "A test row that is not there.", "index", 3),
+    ("no-flips", "No flips.", "flips", []),
+    ("flip-twice", "A label is flipped twice.", "flips", lambda v: [*v, v[0]]),
+    ("flip-beyond", "A training row that is not there.", "flips.0.index", 48),
+    ("flip-none", "A label that stays.", "flips.0", {"index": 0, "from": 1, "to": 1}),
+    ("q-half", "q is 1/2.", "noise_model.q", "1/2"),
+    ("radius", "Proved is what is refuted.", "radius",
+     lambda r: {"proved": r["refuted_at"], "refuted_at": r["refuted_at"]}),
+    ("holds-for", "For a fixed ridge, which reads no label.", "holds_for", "fixed ridge"),
+    ("ridge-after", "Another ridge, which reads no label.", "ridge_after", ONE),
+    ("check", "Checked by a series.", "after.check", "fourier"),
+    ("t", "t without Chernoff.", "before.t", ONE),
+    ("shape", "Training points that the data do not have.", "training_points", 47),
+)  # fmt: skip
 PROOFS: tuple[tuple[str, str, str, Json], ...] = (
     ("unknown", "An unknown member of the proof.", "more", "x"),
     ("missing", "No path.", "path", Gone),
@@ -2068,6 +2426,7 @@ def whole() -> dict[str, bytes]:
     Untrusted(corpus, runs).add_all()
     Malformed(corpus, runs).add_all()
     Classes(corpus, runs["three-points"]).add_all()
+    Exact(corpus, runs["three-points"]).add_all()
     files = {
         f"{name}/{file}": data for name, case in corpus.cases.items() for file, data in case.items()
     }

@@ -6,18 +6,30 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
+from itertools import groupby
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from flint import arb
 
 from certaudit.auditing.curve import Reached, audit_curve
+from certaudit.auditing.evidence import Alphas, Evidence, Known, Vector
 from certaudit.auditing.log import FileFinding, FileReport, Options, Rows, Sink, audit_source
 from certaudit.auditing.mend import mended
 from certaudit.auditing.parameters import Candidates
 from certaudit.auditing.verdict import CAUSES, REASONS, VERDICTS, Verdict
-from certaudit.claims import PARAMETERS, Source, Stated, parameter
-from certaudit.errors import InputError
-from certaudit.exact import Number
+from certaudit.certify.blocks import AlphaBlocks
+from certaudit.certify.data import LabelledData
+from certaudit.certify.label_flip import fit
+from certaudit.certify.least_squares import LeastSquares
+from certaudit.claims import CLASSIFIER, PARAMETERS, Source, Stated, parameter
+from certaudit.errors import InputError, Undecided
+from certaudit.exact import Number, format_rational, parse_rational
 from certaudit.findings import BITS, STOPPED_EARLY
 from certaudit.io.claims import (
     Broken,
@@ -27,11 +39,27 @@ from certaudit.io.claims import (
     rewrite,
     sources,
 )
+from certaudit.io.datasets import KEYS
+from certaudit.io.evidence import AlphaVectors, read_evidence
+from certaudit.rigorous.balls import upper_bound, working_precision
+from certaudit.rigorous.flips import MAX_ENUMERATED
 
-__all__ = ["Report", "audit", "audit_sources", "claim_objects", "make_options"]
+__all__ = [
+    "Report",
+    "audit",
+    "audit_sources",
+    "claim_objects",
+    "make_options",
+    "open_evidence",
+    "without_evidence",
+]
 
 _COUNTED = ("radii", "votes")
 """Kinds of files with a certified accuracy."""
+_ALPHA_MARGIN = Fraction(1, 1 << 30)
+"""How far the alphas of somebody else's floats may be from the true ones, in l1, relative."""
+_BALL_ACCURACY = 160
+"""Bits, of the inverse, for the alphas that floats do not bound."""
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
 
 
@@ -108,21 +136,33 @@ class Report:
 
 
 def make_options(
-    *, more_samples: Sequence[int] = (), more_failure_probs: Sequence[Number] = (), **stated: object
+    *,
+    more_samples: Sequence[int] = (),
+    more_failure_probs: Sequence[Number] = (),
+    evidence: Evidence | None = None,
+    **stated: object,
 ) -> Options:
     """Return options from parameters as people write them: exact numbers as text, words.
 
-    `stated` are PARAMETERS; None is not stated. Raises InputError for a value outside its domain.
+    `stated` are PARAMETERS; None is not stated. `intercept` may be True or False.
+
+    Raises InputError for a value outside its domain, and for a classifier without evidence.
     """
+    if isinstance(stated.get("intercept"), bool):
+        stated["intercept"] = "yes" if stated["intercept"] else "no"
     found: dict[str, Stated] = {}
     for name, value in stated.items():
         if value is not None:
             if name not in PARAMETERS:
                 raise InputError(f"{name}: no such parameter")
             found[name] = Stated(parameter(name, value, ""), "option")
+    if evidence is None:
+        for name in (*CLASSIFIER, "alpha_margin"):
+            if name in found:
+                raise InputError(f"{name} says nothing without evidence")
     sizes = [int(parameter("samples", value, "")) for value in more_samples]
     chances = [Fraction(parameter("failure_prob", value, "")) for value in more_failure_probs]
-    return Options(found, Candidates().with_more(sizes, chances))
+    return Options(found, Candidates().with_more(sizes, chances), evidence)
 
 
 def audit(
@@ -133,6 +173,7 @@ def audit(
     keep_claims: bool = True,
     more_samples: Sequence[int] = (),
     more_failure_probs: Sequence[Number] = (),
+    evidence: str | Path | None = None,
     **stated: object,
 ) -> Report:
     """Return a verdict on every claim of a file, a folder or a data frame.
@@ -143,15 +184,27 @@ def audit(
     guarantee, training_labels, vote, selection, rounding; exact numbers as text ("0.25").
     `more_samples`, `more_failure_probs` are tried too where the parameters are inferred.
 
-    Raises InputError for what cannot be read, never for a single row.
+    `evidence` is an .npz file that decides radii of label flips, two labels, as statements: alpha
+    vectors (`alpha`, m x n, taken as exact, `y_train`, and `index` where row i is not test point
+    i), or a data set (`X_train`, `y_train`, `X_test`, `y_test`), whose classifier `ridge` ("auto",
+    "paper" or an exact number), `scale` ("standard", "none") and `intercept` (True, False) say.
+    `alpha_margin` is by how much the alphas behind the claims may differ from these, in l1, as a
+    part of their norm: 2^-30 for a data set where the claims are not of certaudit, else 0.
+
+    Raises InputError for what cannot be read, never for a single row, unless it shows that the
+    evidence is of something else.
     """
     options = make_options(
-        more_samples=more_samples, more_failure_probs=more_failure_probs, **stated
+        more_samples=more_samples,
+        more_failure_probs=more_failure_probs,
+        evidence=None if evidence is None else open_evidence(Path(evidence)),
+        **stated,
     )
     if isinstance(claims, str | Path):
-        found: Iterator[Source | Skipped | Broken] = sources(
-            Path(claims), columns=columns, profile=profile
-        )
+        path = Path(claims)
+        found: Iterator[Source | Skipped | Broken] = sources(path, columns=columns, profile=profile)
+        if evidence is not None:
+            found = without_evidence(path, found, Path(evidence))
     else:
         found = iter([frame_source(claims, columns=columns)])
     kept: list[dict[str, object]] = []
@@ -167,7 +220,10 @@ def audit_sources(
     sink: Sink | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Audit sources one after the other, curves after the logs they may have been made from."""
+    """Audit sources one after the other, curves after the logs they may have been made from.
+
+    Raises InputError where a single one cannot be audited, or, with evidence, none can.
+    """
     report = Report()
     readable: list[Source] = []
     for item in found:
@@ -182,6 +238,7 @@ def audit_sources(
     curves = {_stem(s.name) for s in readable if s.kind == "curve" and logs[_stem(s.name)] == 1}
     reached: dict[str, Reached] = {}
     readable.sort(key=lambda source: source.kind == "curve")
+    refused: list[InputError] = []
     for done, source in enumerate(readable):
         if progress is not None:
             progress(done, len(readable))
@@ -193,6 +250,9 @@ def audit_sources(
             if len(readable) == 1:
                 raise
             report.broken.append(Broken(source.name, str(error).removeprefix(f"{source.name}: ")))
+            refused.append(error)
+    if options.evidence is not None and refused and not report.files:
+        raise refused[0]  # what makes the evidence unfit is said once
     _stopped_early(report.files)
     return report
 
@@ -265,6 +325,9 @@ def claim_objects(rows: Rows) -> Iterator[dict[str, object]]:
             found["excess"] = _excess(
                 float(judged.excess[row]), float(judged.unit[row]), float(judged.claimed[row])
             )
+        known = None if rows.decided is None else rows.decided.known[row]
+        if known is not None and verdict not in (Verdict.ABSTAINED, Verdict.MALFORMED):
+            found |= _shown(known, refuted=verdict is Verdict.REFUTED)
         yield found
     for line, why in chunk.malformed:
         yield {
@@ -275,6 +338,22 @@ def claim_objects(rows: Rows) -> Iterator[dict[str, object]]:
             "cause": None,
             "findings": [],
         }
+
+
+def _shown(known: Known, *, refuted: bool) -> dict[str, object]:
+    """Return what evidence says of a vote, and the flips where they refute a claim."""
+    found: dict[str, object] = {
+        "evidence": {
+            "vote": known.vote,
+            "proved": known.proved if known.proved >= 0 else None,
+            "refuted_at": known.refuted_at if known.refuted_at >= 0 else None,
+            "by": known.by,
+        }
+    }
+    if refuted and known.flips is not None:
+        rows = known.flips.tolist()
+        found["counterexample"] = {"flips": len(rows), "training_rows": rows}
+    return found
 
 
 def _excess(excess: float, unit: float, claimed: float) -> dict[str, object] | None:
@@ -340,7 +419,7 @@ def fix_log(
 
 def _manifest(report: FileReport, stated: Mapping[str, Stated]) -> dict[str, object]:
     """Return a manifest that states what was stated; what was inferred is told, and not stated."""
-    known = dict(report.parameters)
+    known = {name: value for name, value in report.parameters.items() if name != "evidence"}
     inferred = {name: known.pop(name) for name in report.inferred}
     for name in ("classes", "training_labels"):
         if name in stated:
@@ -351,3 +430,209 @@ def _manifest(report: FileReport, stated: Mapping[str, Stated]) -> dict[str, obj
         known["noise_model"] = {"name": "gaussian", "sigma": sigma}
     found: dict[str, object] = {"certaudit-claims": 1, **known}
     return found | {"annotations": {"inferred": inferred}} if inferred else found
+
+
+# Evidence -------------------------------------------------------------------------------------
+
+
+def open_evidence(path: Path) -> Evidence:
+    """Return the evidence in an .npz file: alpha vectors, or a data set of two labels.
+
+    Raises InputError, naming the file, for what is neither.
+    """
+    found = read_evidence(path)
+    if isinstance(found, AlphaVectors):
+        return _Vectors(path.name, found)
+    try:
+        data = LabelledData.check(*(found[key] for key in KEYS))
+        if data.classes != 2:
+            raise InputError(f"y_train, y_test: {data.classes} classes; two are decided")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return _DataSet(path.name, data)
+
+
+def without_evidence(
+    path: Path, found: Iterator[Source | Skipped | Broken], evidence: Path
+) -> Iterator[Source | Skipped | Broken]:
+    """Pass over the evidence where it lies in the folder that is audited."""
+    folder, file = path.resolve(), evidence.resolve()
+    name = file.relative_to(folder).as_posix() if file.is_relative_to(folder) else None
+    for item in found:
+        yield Skipped(item.name, "the evidence") if item.name == name else item
+
+
+class _Vectors:
+    """Alpha vectors, taken as exact."""
+
+    def __init__(self, name: str, vectors: AlphaVectors) -> None:
+        self.name, self._vectors = name, vectors
+        self._rows = {index: row for row, index in enumerate(vectors.index.tolist())}
+        self._found: dict[tuple[Fraction, Fraction], Alphas] = {}
+
+    def alphas(self, source: Source, q: Fraction, stated: Mapping[str, Stated]) -> Alphas:
+        """Return the alphas; see certaudit.auditing.evidence.Evidence.
+
+        Raises InputError where a classifier is stated: the alphas are one.
+        """
+        for name in CLASSIFIER:
+            if name in stated:
+                raise InputError(f"{source.name}: {name} says nothing of alpha vectors")
+        margin = _margin(stated, Fraction(0))
+        if (q, margin) not in self._found:
+            described = {"name": "alpha", "file": self.name}
+            self._found[q, margin] = Alphas(
+                self._vectors.labels,
+                lambda indexes: np.isin(indexes, self._vectors.index),
+                self._of,
+                margin,
+                {**described, **_told_margin(stated, margin)},
+            )
+        return self._found[q, margin]
+
+    def _of(self, indexes: Sequence[int]) -> Iterator[Vector]:
+        for index in indexes:
+            yield Vector(index, self._vectors.alpha[self._rows[index]], Fraction(0))
+
+
+class _DataSet:
+    """A data set, and the classifiers that are fitted to it."""
+
+    def __init__(self, name: str, data: LabelledData) -> None:
+        self.name, self._data = name, data
+        self._found: dict[tuple[object, ...], Alphas] = {}
+
+    def alphas(self, source: Source, q: Fraction, stated: Mapping[str, Stated]) -> Alphas:
+        """Return the alphas of a classifier; see certaudit.auditing.evidence.Evidence.
+
+        Which one is stated; for runs of certaudit their run.json says it, and the data set has to
+        be theirs.
+
+        Raises InputError where it contradicts what is stated, and where nothing can be fitted.
+        """
+        run = source.run
+        chosen: dict[str, Any] = {"ridge": "auto", "scale": "standard", "intercept": "yes"}
+        own: dict[str, Any] = {} if run is None else self._of_run(run, source.name)
+        for name in CLASSIFIER:
+            if name in stated:
+                value = stated[name].value
+                rule = run["ridge"].get("rule") if run is not None and name == "ridge" else None
+                if name in own and value not in (own[name], rule):
+                    raise InputError(f"{source.name}: {name}: run.json says another one")
+                chosen[name] = value
+        chosen |= own
+        margin = _margin(stated, _ALPHA_MARGIN if run is None else Fraction(0))
+        key = (q, margin, *chosen.values(), None if run is None else repr(run.get("scale")))
+        if key not in self._found:
+            try:
+                self._found[key] = self._fitted(q, chosen, margin, run, stated)
+            except (InputError, Undecided) as error:
+                raise InputError(f"{source.name}: {self.name}: {error}") from None
+        return self._found[key]
+
+    def _of_run(self, run: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Return the classifier of a run of ours.
+
+        Raises InputError where the run is of another kind, or was made from other data.
+        """
+        what = f"{name}: run.json"
+        if run.get("vote") != "majority" or run.get("classifier") != "least squares":
+            raise InputError(f"{what}: evidence is for the majority vote of least squares")
+        digests = run.get("data")
+        for key, digest in self._data.digests.items():
+            if not isinstance(digests, dict) or digests.get(key) != digest.as_json():
+                raise InputError(f"{what}: {key} of {self.name} is not that of the run")
+        ridge, scale, intercept = (run.get(key) for key in CLASSIFIER)
+        if not isinstance(ridge, dict) or not isinstance(scale, dict):
+            raise InputError(f"{what}: ridge and scale: must be objects")
+        if not isinstance(intercept, bool):
+            raise InputError(f"{what}: intercept: must be true or false")
+        if not isinstance(ridge.get("value"), str):
+            raise InputError(f"{what}: ridge: must have a value, as text")
+        return {
+            "ridge": parse_rational(ridge["value"], f"{what}: ridge"),
+            "scale": parameter("scale", scale.get("rule"), f"{what}: "),
+            "intercept": "yes" if intercept else "no",
+        }
+
+    def _fitted(
+        self,
+        q: Fraction,
+        chosen: Mapping[str, Any],
+        margin: Fraction,
+        run: Mapping[str, Any] | None,
+        stated: Mapping[str, Stated],
+    ) -> Alphas:
+        data = self._data
+        rate, features, ridge, model = fit(
+            data,
+            q=q,
+            ridge=chosen["ridge"],
+            scale=str(chosen["scale"]),
+            intercept=chosen["intercept"] == "yes",
+        )
+        if run is not None and features.scale.as_json() != run["scale"]:
+            raise InputError("the features are not scaled as run.json says")
+        rule = ridge.rule if run is None else run["ridge"].get("rule")
+        described: dict[str, object] = {
+            "name": "data-set",
+            "file": self.name,
+            "ridge": {"rule": str(rule), "value": ridge.as_json()["value"]},
+            "scale": str(chosen["scale"]),
+            "intercept": chosen["intercept"] == "yes",
+            "classifier": "run.json" if run is not None else "declared",
+        }
+        size = len(data.x_test)
+        return Alphas(
+            data.y_train,
+            lambda indexes: (indexes >= 0) & (indexes < size),
+            _Solved(model, rate),
+            margin,
+            {**described, **_told_margin(stated, margin)},
+            data.y_test,
+            reads_labels=rule == "paper",
+        )
+
+
+class _Solved:
+    """The alphas of test points of a fitted classifier, with proven errors."""
+
+    def __init__(self, model: LeastSquares, q: Fraction) -> None:
+        self._model, self._blocks = model, AlphaBlocks(model, q)
+
+    def __call__(self, indexes: Sequence[int]) -> Iterator[Vector]:
+        """Yield the alphas of rising indexes; where floats give no bound, those of balls."""
+        buffer = self._blocks.buffer()
+        for _, group in groupby(indexes, key=lambda index: index // self._blocks.step):
+            block = self._blocks(list(group), buffer)
+            few = len(self._model.train) <= MAX_ENUMERATED
+            for index, alpha, error in zip(
+                block.indices, block.alpha, block.alpha_error.tolist(), strict=True
+            ):
+                known = math.isfinite(error)
+                vector = Vector(index, alpha, Fraction(error)) if known else self._by_balls(index)
+                if few:
+                    vector = replace(vector, exact=partial(self._model.exact_alpha, index))
+                yield vector
+
+    def _by_balls(self, index: int) -> Vector:
+        with suppress(Undecided):
+            balls = self._model.alpha_balls(index, _BALL_ACCURACY)
+            middles = np.array([float(ball.mid()) for ball in balls])
+            if np.isfinite(middles).all():
+                with working_precision(_BALL_ACCURACY):
+                    pairs = zip(balls, middles.tolist(), strict=True)
+                    total = sum((abs(ball - middle) for ball, middle in pairs), arb(0))
+                    if total.is_finite():
+                        return Vector(index, middles, upper_bound(total))
+        return Vector(index, np.zeros(0), None)
+
+
+def _margin(stated: Mapping[str, Stated], usual: Fraction) -> Fraction:
+    return Fraction(stated["alpha_margin"].value) if "alpha_margin" in stated else usual
+
+
+def _told_margin(stated: Mapping[str, Stated], margin: Fraction) -> dict[str, object]:
+    """Return the margin, and whether somebody declared it."""
+    by = "declared" if "alpha_margin" in stated else "default"
+    return {"alpha_margin": format_rational(margin), "alpha_margin_is": by}

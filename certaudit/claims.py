@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from certaudit.exact import as_rational
 from certaudit.findings import Kind
 
 __all__ = [
+    "CLASSIFIER",
     "COLUMNS",
     "INTEGERS",
     "PARAMETERS",
@@ -65,12 +66,16 @@ PARAMETERS = (
     "sides",  # 1, or 2 where failure_prob is shared with an upper bound
     "norm",  # "l2" or "linf" (then "dimension" is needed)
     "dimension",
-    "guarantee",  # "gaussian", "kl", "tight"
+    "guarantee",  # "gaussian", "kl", "tight", "exact"
     "training_labels",  # n: no radius is larger
     "vote",  # "pairwise" or "plurality"
     "bound",  # "joint" (of the class's share), or "pairwise": of each rival by itself (B.2)
     "rounding",  # "nearest", or "down" where radii and lower bounds are printed rounded down
     "selection",  # "same" where one set of samples chose the class and bounded it, or "separate"
+    "ridge",  # of the classifier that evidence is computed for: "auto", "paper" or a number
+    "scale",  # "standard" or "none"
+    "intercept",  # "yes" or "no"
+    "alpha_margin",  # how far its alphas may be off, in l1, as a part of their norm
 )
 """What may be stated of the claims of a file."""
 
@@ -83,8 +88,11 @@ WORDS = {
     "selection": ("same", "separate"),
 }
 """The words that parameters may be; "noise" is any short name."""
+CLASSIFIER = {"ridge": ("auto", "paper"), "scale": ("standard", "none"), "intercept": ("yes", "no")}
+"""What says which classifier a data set gives, and its words; a ridge may be a number, too."""
 INTEGERS = frozenset({"samples", "sides", "dimension", "training_labels", "classes", "values"})
 _MOST_SAMPLES = 10**9
+_NOT_NEGATIVE = ("ridge", "alpha_margin")
 
 
 def parameter(name: str, value: object, what: str) -> Value:
@@ -101,6 +109,11 @@ def parameter(name: str, value: object, what: str) -> Value:
         if value not in WORDS[name]:
             raise InputError(f"{what}: must be {' or '.join(WORDS[name])}")
         return str(value)
+    if name in CLASSIFIER and (name != "ridge" or isinstance(value, str)):
+        if value in CLASSIFIER[name]:
+            return str(value)
+        if name != "ridge":
+            raise InputError(f"{what}: must be {' or '.join(CLASSIFIER[name])}")
     number = as_rational(value, what)
     return _integer(name, number, what) if name in INTEGERS else _rational(name, number, what)
 
@@ -116,7 +129,9 @@ def _integer(name: str, number: Fraction, what: str) -> int:
 
 
 def _rational(name: str, number: Fraction, what: str) -> Fraction:
-    if number < 0 or (number == 0 and name not in ("q", "alpha")):
+    if name in _NOT_NEGATIVE and number < 0:
+        raise InputError(f"{what}: must not be negative")
+    if number < 0 or (number == 0 and name not in ("q", "alpha", *_NOT_NEGATIVE)):
         raise InputError(f"{what}: must be positive")
     if name in ("q", "alpha") and number > 1:
         raise InputError(f"{what}: must be at most 1")
@@ -163,11 +178,13 @@ class Source:
 
     `chunks()` reads it from its beginning, as often as it is called.
 
-    `stated` has entries of PARAMETERS that the file itself, its name or its path says. A reader
-    raises InputError, naming the file, where it cannot be read at all.
+    `stated` has entries of PARAMETERS that the file itself, its name or its path says. `run` is
+    what run.json says, where certaudit itself made the claims. A reader raises InputError, naming
+    the file, where it cannot be read at all.
     """
 
     name: str
     kind: str
     stated: Mapping[str, Stated]
     chunks: Callable[[], Iterator[Chunk]]
+    run: Mapping[str, Any] | None = None

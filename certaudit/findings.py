@@ -105,14 +105,15 @@ P_OVERSTATED = Kind(
     "the lower bound on the vote share is above what the evidence proves",
     "p_lower has to be a lower bound. It is above what the votes (or log_error) of the same row "
     "prove: a Clopper-Pearson bound rounded to nearest, computed with floats that err upward, "
-    "one-sided where two sides share the failure probability, or of other votes.",
+    "one-sided where two sides share the failure probability, or of other votes. Or it would prove "
+    "a radius that is refuted by flips of labels (--evidence).",
 )
 LOG_ERROR_OVERSTATED = Kind(
     "CA103",
     "log-error-overstated",
     "log_error is below what the evidence proves",
     "log_error has to be an upper bound on ln(1 - p). It is below what the votes of the row prove, "
-    "or positive.",
+    "or positive, or it would prove a radius that is refuted by flips of labels (--evidence).",
 )
 P_SATURATED = Kind(
     "CA104",
@@ -353,6 +354,16 @@ ROUNDED_DOWN = Kind(
     "down. A printed radius is then the least that prints so, and verdicts rest on that statement: "
     "nothing in a log proves it, but where its radii are sparse a log that was rounded to nearest "
     "has radii that no count gives. Ask who made the log.",
+)
+ONLY_BY_EVIDENCE = Kind(
+    "CA138",
+    "only-by-evidence",
+    "the radius is true, but the row's own numbers do not support it",
+    "The alpha vector of the test point (--evidence) proves that no such number of label flips "
+    "changes the vote, so the claim is confirmed. Without it the row would not be: its log_error, "
+    "p_lower or votes give less under every guarantee that is decided from them, or contradict "
+    "the claim. The statement is true, its derivation is wrong: the next claim derived so may be "
+    "false.",
 )
 UNKNOWN_COLUMN = Kind(
     "CA136",

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from certaudit.auditing.effect import Effect
+from certaudit.auditing.evidence import Decided, Evidence, FlipJudge
 from certaudit.auditing.gaussian import (
     KEY_COLUMNS,
     GaussianJudge,
@@ -29,7 +30,7 @@ from certaudit.auditing.product import ProductJudge
 from certaudit.auditing.rows import RowChecks, abstaining, correct_rows
 from certaudit.auditing.verdict import CAUSES, VERDICTS, Cause, Judged, Reason, Verdict
 from certaudit.auditing.votes import Votes, class_counts, read_votes, same_samples
-from certaudit.claims import Chunk, Source, Stated
+from certaudit.claims import CLASSIFIER, Chunk, Source, Stated
 from certaudit.errors import InputError, Undecided
 from certaudit.exact import format_rational
 from certaudit.fast.quantiles import quantiles
@@ -44,15 +45,26 @@ from certaudit.findings import (
     PARAMETERS_CONTRADICTED,
     PARAMETERS_UNEXPLAINED,
     RADIUS_ZERO,
+    RIDGE_READS_LABELS,
     ROUNDED_DOWN,
     SAME_SAMPLES,
     Kind,
 )
-from certaudit.noise import ProductNoise, discrete, label_flip
+from certaudit.noise import LabelFlip, ProductNoise, discrete, label_flip
 from certaudit.rigorous.confidence import MAX_SAMPLES
 
-__all__ = ["FileFinding", "FileReport", "Options", "Rows", "Sink", "audit_source"]
+__all__ = [
+    "Counterexample",
+    "FileFinding",
+    "FileReport",
+    "Options",
+    "Rows",
+    "Sink",
+    "audit_source",
+]
 
+_SHOWN = 5
+"""Counterexamples of a file that are kept for its report, and labels to flip of each."""
 _TELLING = 100
 """Rows with the largest radii that other parameters are held against."""
 _PRODUCT = ("label-flip", "discrete")
@@ -66,10 +78,11 @@ _WHOLE_GRID = np.array(
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller states (it goes before what a file says), and what is tried."""
+    """What the caller states (it goes before what a file says), what is tried, and evidence."""
 
     stated: Mapping[str, Stated] = field(default_factory=dict)
     candidates: Candidates = field(default_factory=Candidates)
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +93,22 @@ class Rows:
     chunk: Chunk
     judged: Judged
     judge: GaussianJudge | ProductJudge | None = None
+    decided: Decided | None = None
 
 
 Sink: TypeAlias = "Callable[[Rows], None]"
 """Takes rows, one group after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A claim that flips refute: where it stands, the flips and some of the labels to flip."""
+
+    line: int
+    index: str
+    claimed: float
+    flips: int
+    first: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -129,9 +154,17 @@ class FileReport:
     """The most that a claim is above what is proven by float errors."""
     knows_right: bool = False
     """Whether it is known which predictions are right."""
+    by_evidence: int | None = None
+    """Claims that were held against evidence given apart, None where there was none."""
+    disproved: int = 0
+    """Those of them that flips of labels refute."""
+    counterexamples: list[Counterexample] = field(default_factory=list)
+    """The first of these."""
 
-    def count(self, chunk: Chunk, judged: Judged) -> None:
+    def count(self, chunk: Chunk, judged: Judged, decided: Decided | None = None) -> None:
         """Count verdicts and causes of some rows."""
+        if decided is not None:
+            self._count_evidence(chunk, judged, decided)
         up = judged.is_(Verdict.UNSUPPORTED) & (judged.cause == Cause.PRINTED_ROUNDING.code)
         noise = judged.cause == Cause.FLOAT_NOISE.code
         if noise.any():
@@ -156,6 +189,29 @@ class FileReport:
             self.verdicts[Verdict.MALFORMED.value] += len(chunk.malformed)
             self.first_lines.setdefault(Verdict.MALFORMED.value, chunk.malformed[0][0])
 
+    def _count_evidence(self, chunk: Chunk, judged: Judged, decided: Decided) -> None:
+        silent = judged.is_(Verdict.ABSTAINED) | judged.is_(Verdict.MALFORMED)
+        shown = judged.is_(Verdict.REFUTED)
+        indexes = chunk.columns.get("index")
+        for row, known in enumerate(decided.known):
+            if known is None or silent[row]:
+                continue
+            self.by_evidence = (self.by_evidence or 0) + 1
+            if not shown[row] or known.flips is None:
+                continue
+            self.disproved += 1
+            if len(self.counterexamples) < _SHOWN:
+                first = tuple(known.flips[:_SHOWN].tolist())
+                self.counterexamples.append(
+                    Counterexample(
+                        int(chunk.lines[row]),
+                        indexes[row] if indexes else "",
+                        float(judged.claimed[row]),
+                        known.refuted_at,
+                        first,
+                    )
+                )
+
     @property
     def claims(self) -> int:
         """How many rows claim something, malformed ones among them."""
@@ -163,6 +219,9 @@ class FileReport:
 
     def as_json(self) -> dict[str, object]:
         """Return the report as plain JSON values, without findings and rows."""
+        evidence: dict[str, object] = {}
+        if self.by_evidence is not None:
+            evidence["by_evidence"] = {"claims": self.by_evidence, "disproved": self.disproved}
         return {
             "file": self.name,
             "kind": self.kind,
@@ -172,6 +231,7 @@ class FileReport:
             "claims": self.claims,
             **{verdict.value: self.verdicts[verdict.value] for verdict in VERDICTS},
             "by_cause": {c.value: self.causes[c.value] for c in CAUSES if self.causes[c.value]},
+            **evidence,
             "accuracy": self.effect.as_json(),
         }
 
@@ -206,6 +266,7 @@ def audit_source(source: Source, options: Options, sink: Sink | None = None) -> 
     """
     audit = _Audit(source, {**source.stated, **options.stated}, options)
     judge: GaussianJudge | ProductJudge
+    flips = audit.flips()
     if audit.noise in _PRODUCT:
         judge = audit.product()
     else:
@@ -219,10 +280,11 @@ def audit_source(source: Source, options: Options, sink: Sink | None = None) -> 
         votes = read_votes(chunk, audit.whole("samples"))
         judged = judge.judge(chunk)
         audit.settle(chunk, judged, votes)
+        decided = None if flips is None else flips.settle(chunk, judged)
         checks.check(chunk, judged)
-        audit.note(chunk, judged)
+        audit.note(chunk, judged, decided)
         if sink is not None:
-            sink(Rows(source, chunk, judged, judge))
+            sink(Rows(source, chunk, judged, judge, decided))
     return audit.finish(checks)
 
 
@@ -234,6 +296,8 @@ class _Audit:
         self.report = FileReport(source.name, source.kind)
         self.contradiction: dict[str, object] | None = None
         self.impossible = 0
+        self.training_labels = self.whole("training_labels")
+        self.evidence: dict[str, object] | None = None
         self._check_stated()
         self.same_samples = self.word("selection") == "same" or same_samples(
             source, self.whole("samples")
@@ -277,6 +341,44 @@ class _Audit:
             raise InputError(f"{name}: norm: {self.noise} noise has numbers of changes, no norm")
         if "dimension" in self.stated and self.word("norm") != "linf":
             raise InputError(f"{name}: dimension: only linf radii depend on it (norm linf)")
+        if self.options.evidence is None:
+            for other in (*CLASSIFIER, "alpha_margin"):
+                if other in self.stated:
+                    raise InputError(f"{name}: {other} says nothing without evidence")
+
+    def flips(self) -> FlipJudge | None:
+        """Return what judges radii by evidence given apart, None where there is none.
+
+        Raises InputError where the claims are of another kind, or contradict it.
+        """
+        evidence, name = self.options.evidence, self.source.name
+        if evidence is None:
+            return None
+        if self.noise != "label-flip" or self.whole("classes") not in (None, 2):
+            classes = f", {self.whole('classes')} classes" if self.noise == "label-flip" else ""
+            raise InputError(
+                f"{name}: {evidence.name} decides label flips of two labels (q), not "
+                f"{self.noise or 'Gaussian'} noise{classes}"
+            )
+        q = self.number("q")
+        if q is None:
+            raise InputError(f"{name}: label-flip needs q")
+        if not 0 < q < Fraction(1, 2):
+            raise InputError(f"{name}: {evidence.name} decides label flips for 0 < q < 1/2")
+        alphas = evidence.alphas(self.source, q, self.stated)
+        n, stated = len(alphas.labels), self.whole("training_labels")
+        if stated not in (None, n):
+            raise InputError(
+                f"{name}: has {stated} training labels, {evidence.name} has {n}: not the same data"
+            )
+        self.training_labels = n
+        self.evidence = dict(alphas.described)
+        self.report.by_evidence = 0
+        if alphas.reads_labels:
+            text = "flips are held against this ridge, not against the rule that chose it"
+            self._file_finding(RIDGE_READS_LABELS, text)
+        strictly = self.word("guarantee") in (None, "exact")
+        return FlipJudge(alphas, q, name, strictly=strictly)
 
     def settle(self, chunk: Chunk, judged: Judged, votes: Votes | None) -> None:
         """Settle what is no matter of a noise model: what cannot be read, or cannot be."""
@@ -372,13 +474,17 @@ class _Audit:
             known["failure_prob"] = format_rational(chance)
         self.report.effect = Effect(_WHOLE_GRID)
         self.report.parameters = {"noise_model": model.as_json(), **known}
+        if self.evidence is not None:
+            self.report.parameters["evidence"] = self.evidence
         guarantee = self.word("guarantee")
-        if guarantee not in (None, "kl", "tight"):
+        if guarantee not in (None, "kl", "tight", "exact"):
             raise InputError(f"{self.source.name}: guarantee {guarantee!r} is none of this noise's")
+        if guarantee == "exact" and not (isinstance(model, LabelFlip) and model.binary):
+            raise InputError(f"{self.source.name}: guarantee 'exact' is for two labels")
         return ProductJudge(
             model,
             guarantee=guarantee,
-            training_labels=self.whole("training_labels"),
+            training_labels=self.training_labels,
             samples=self.whole("samples"),
             failure_prob=None if chance is None else chance / self._choices(),
             sides=self.whole("sides") or 1,
@@ -508,13 +614,13 @@ class _Audit:
 
     # What is seen -----------------------------------------------------------------------------
 
-    def note(self, chunk: Chunk, judged: Judged) -> None:
+    def note(self, chunk: Chunk, judged: Judged, decided: Decided | None = None) -> None:
         """Count verdicts, causes and findings of some rows."""
         report = self.report
         if self.source.kind == "votes":
             # Radius 0 was added: what is claimed is that the class wins.
             judged.findings &= ~np.uint64(BITS[RADIUS_ZERO.code])
-        report.count(chunk, judged)
+        report.count(chunk, judged, decided)
         seen = int(np.bitwise_or.reduce(judged.findings)) if len(judged.findings) else 0
         for code, bit in BITS.items():
             if seen & bit:

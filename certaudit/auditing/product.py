@@ -365,10 +365,11 @@ def covers_plurality(noise: LabelFlip, radius: int) -> bool | None:
 class ProductJudge:
     """Judge of claims "this prediction stands unless more than r labels (coordinates) change".
 
-    `guarantee` is the one that the claims declare: "kl", "tight" or None. Claims are confirmed by
-    the tight one, whatever they declare. `failure_prob` is that of one statement, shared by
-    `sides` bounds; the votes are taken as other ones than those that chose the class.
-    `pairwise_bound` says that log_error and p_lower are bounds of B.2 on single pairs while
+    `guarantee` is the one that the claims declare: "kl", "tight", "exact" or None. Claims are
+    confirmed by the tight one, whatever they declare; what is declared exact and not proven so is
+    inconclusive: only the alphas of the classifier decide it. `failure_prob` is that of one
+    statement, shared by `sides` bounds; the votes are taken as other ones than those that chose the
+    class. `pairwise_bound` says that log_error and p_lower are bounds of B.2 on single pairs while
     `vote` is (or may be) "plurality": a radius is then confirmed only where the KL radius reaches
     it and covers_plurality does.
 
@@ -398,7 +399,7 @@ class ProductJudge:
         pairwise_bound: bool = False,
     ) -> None:
         check_product(noise)
-        if guarantee not in (None, "kl", "tight"):
+        if guarantee not in (None, "kl", "tight", "exact"):
             raise InputError(f"guarantee: {guarantee!r} is not one of this noise model's")
         if vote not in (None, "pairwise", "plurality"):
             raise InputError(f"vote: {vote!r} is neither pairwise nor plurality")
@@ -408,7 +409,7 @@ class ProductJudge:
             raise InputError("training_labels: must not be negative")
         if samples is not None and not 1 <= as_integer(samples, "samples") <= MAX_SAMPLES:
             raise InputError(f"samples: must lie in 1..{MAX_SAMPLES}")
-        self.noise, self.kl = noise, guarantee == "kl"
+        self.noise, self.kl, self.exact = noise, guarantee == "kl", guarantee == "exact"
         self.training_labels = training_labels
         self.samples = samples
         self.chance: Fraction | None = None
@@ -435,9 +436,10 @@ class ProductJudge:
     def judge(self, chunk: Chunk) -> Judged:
         """Return the verdicts on the rows of a chunk. One bad row never affects another.
 
-        Columns read: radius, log_error, p_lower, p_upper, count, samples, constant. Votes are the
-        evidence of a row that has a count, and if they cannot be used (samples or failure_prob are
-        not known) it has none; else log_error is, else p_lower. The other numbers of the row are
+        Columns read: radius, log_error, p_lower, p_upper, count, samples, constant, evidence (1
+        where an exact proof says who wins the vote). Votes are the evidence of a row that has a
+        count, and if they cannot be used (samples or failure_prob are not known) it has none; else
+        log_error is, else p_lower. The other numbers of the row are
         claims that are checked against it: p_lower against votes of unknown failure_prob by their
         share, p_upper only against p_lower and 0. The verdict of a row is the worst over its
         claims.
@@ -995,13 +997,17 @@ class _Bench:
         shown = claimed & (voted | numbered)
         confirmed = shown & (radius <= self.proven)
         lost = shown & (radius >= self.unproven)
+        elsewhere = lost & self._proven_elsewhere()
+        self.rule(elsewhere, Verdict.INCONCLUSIVE, Reason.NOT_DECIDED_HERE)
+        lost &= ~elsewhere
         self.find(lost & (self.unproven <= 0), "CA134")
         self.find(lost & (radius > 0), "CA101")
         close = lost & self.close
         self.rule(close, Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED, Cause.FLOAT_NOISE)
         self.rule(lost, Verdict.UNSUPPORTED, Reason.LESS_IS_PROVED, Cause.BEYOND_EVIDENCE)
         self.rule(shown & ~confirmed & ~lost, Verdict.INCONCLUSIVE, Reason.LIMIT)
-        self.rule(claimed & ~shown, Verdict.INCONCLUSIVE, Reason.NO_EVIDENCE)
+        why = Reason.NOT_DECIDED_HERE if judge.exact else Reason.NO_EVIDENCE
+        self.rule(claimed & ~shown, Verdict.INCONCLUSIVE, why)
         proved = self.proven
         if judge.training_labels is not None:
             most = min(judge.training_labels, _FAR - 2)
@@ -1028,6 +1034,19 @@ class _Bench:
         self.rule(confirmed, Verdict.CONFIRMED, Reason.PROVED)
         shown &= proved >= 0
         self.result.proved[shown] = proved[shown]
+
+    def _proven_elsewhere(self) -> Mask:
+        """Return the rows whose radius rests on alphas, which they do not have.
+
+        So do exact radii, and the winner of a vote that the evidence of an exact radius proves.
+        """
+        if self.judge.exact:
+            return np.ones(self.rows, np.bool_)
+        texts = self.columns.get("evidence")
+        if texts is None:
+            return np.zeros(self.rows, np.bool_)
+        given = np.array([text == "1" for text in texts], np.bool_)
+        return np.asarray(given & (self.radius == 0))
 
     def _not_covered(self, confirmed: Mask) -> Mask:
         """Return the rows whose pairwise bound does not hold for the plurality vote."""

@@ -22,7 +22,7 @@ from certaudit.findings import (
     UNSORTED_INDEX,
 )
 
-__all__ = ["RowChecks", "abstaining", "abstains", "correct_rows"]
+__all__ = ["RowChecks", "abstaining", "abstains", "correct_rows", "printed_integers"]
 
 _ABSTAIN = frozenset({"-1", "-1.0", "abstain", "abstained"})
 _ZEROS = frozenset({"0", "0.0", "0.00", "0.000", "0.0000", "0.00000", "0.000000"})
@@ -110,7 +110,7 @@ class RowChecks:
         texts = chunk.columns.get("index")
         if not texts:
             return
-        indexes, readable = _integers(texts)
+        indexes, readable = printed_integers(texts)
         if not readable.all():
             judged.put(~readable, Verdict.MALFORMED, Reason.UNREADABLE)
             indexes, lines = indexes[readable], chunk.lines[readable]
@@ -251,7 +251,7 @@ def _sign(text: str) -> int:
     return -1 if text.startswith("-") else 1
 
 
-def _integers(texts: list[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def printed_integers(texts: list[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return printed integers, and which texts are integers of moderate length."""
     if set("".join(texts)) <= _INTEGER and max(map(len, texts)) <= 18:
         try:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from certaudit import __version__
 from certaudit.auditing.log import FileReport
 from certaudit.auditing.verdict import Verdict
-from certaudit.findings import CATALOGUE
+from certaudit.findings import CATALOGUE, RIDGE_READS_LABELS
 
 __all__ = ["MAX_RESULTS", "sarif"]
 
@@ -26,7 +26,7 @@ _LEVELS = {
 }
 _UNREADABLE = "unreadable-file"
 _SAYS = {
-    Verdict.REFUTED: "refuted, no outcome of the sampling allows it",
+    Verdict.REFUTED: "refuted, by a counterexample or since no outcome of the sampling allows it",
     Verdict.UNSUPPORTED: "unsupported, the evidence proves less",
     Verdict.INCONCLUSIVE: "inconclusive",
     Verdict.MALFORMED: "malformed, the row cannot be read",
@@ -65,7 +65,7 @@ def sarif(files: Sequence[FileReport], broken: Sequence[tuple[str, str]] = ()) -
                 "fullDescription": {"text": kind.explanation},
             }
             for kind in CATALOGUE.values()
-            if kind.code < "CA2"
+            if kind.code < "CA2" or kind is RIDGE_READS_LABELS
         ]
     )
     return {
@@ -90,6 +90,8 @@ def _verdicts(files: Sequence[FileReport]) -> Iterator[dict[str, object]]:
             rows = file.verdicts[verdict.value]
             if rows:
                 text = f"{rows} of {file.claims} claims: {_SAYS[verdict]}"
+                if verdict is Verdict.REFUTED and file.disproved:
+                    text += f"; {file.disproved} by flips of labels that change the vote"
                 line = file.first_lines.get(verdict.value, 0)
                 yield _result(f"verdict-{verdict.value}", level, file.name, line, text)
 

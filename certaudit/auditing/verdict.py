@@ -30,7 +30,7 @@ class Verdict(_Word):
     CONFIRMED = "confirmed"
     """Proved by the evidence given."""
     REFUTED = "refuted"
-    """Disproved: no outcome of the sampling allows it, or the row disproves itself."""
+    """Disproved: by a counterexample, since no outcome of the sampling allows it, or by itself."""
     UNSUPPORTED = "unsupported"
     """The evidence proves less."""
     INCONCLUSIVE = "inconclusive"
@@ -72,6 +72,9 @@ class Reason(_Word):
     LIMIT = "a limit was reached before it was decided"
     UNREADABLE = "the row cannot be read as a claim"
     IMPOSSIBLE = "it is false whatever the evidence"
+    COUNTEREXAMPLE = "so many flips of labels, or fewer, change the vote: they are shown"
+    OTHER_CLASS = "the vote is for the other class, without any flip"
+    OPEN_BRACKET = "the evidence proves fewer flips and refutes only more"
 
 
 _CODES = {word: n for words in (Verdict, Cause, Reason) for n, word in enumerate(words)}

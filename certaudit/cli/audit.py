@@ -52,12 +52,19 @@ def _parameters(function: F) -> F:
         ("--classes", "K", "Number of labels [2]."),
         ("--alpha", "A", "Discrete noise: probability of keeping a value."),
         ("--values", "V", "Discrete noise: size of the alphabet."),
-        ("--guarantee", "NAME", "gaussian, kl or tight: what the claims say they rest on."),
+        ("--guarantee", "NAME", "gaussian, kl, tight or exact: what the claims rest on."),
         ("--training-labels", "n", "Size of the training set: no radius is larger."),
         ("--vote", "NAME", "pairwise or plurality."),
         ("--bound", "NAME", "pairwise: each rival by itself (B.2); or joint."),
         ("--selection", "NAME", "same: one set of samples chose the class and bounded it."),
         ("--rounding", "NAME", "down: the log prints radii rounded down, not to nearest."),
+        ("--ridge", "auto|paper|NUMBER", "Of --evidence: the ridge [auto]."),
+        ("--scale", "NAME", "Of --evidence: standard or none [standard]."),
+        (
+            "--alpha-margin",
+            "X",
+            "Of --evidence: error of the alphas claimed for, relative [2^-30].",
+        ),
     )
     for name, metavar, text in reversed(options):
         function = click.option(name, metavar=metavar, help=text)(function)
@@ -69,6 +76,13 @@ def _parameters(function: F) -> F:
 @_parameters
 @click.option("--try-samples", multiple=True, type=int, metavar="N", help="Infer: try N too.")
 @click.option("--try-failure-prob", multiple=True, metavar="A", help="Infer: try A too.")
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Alpha vectors, or the data set: decides radii of label flips by the worst flips.",
+)
+@click.option("--no-intercept", is_flag=True, help="Of --evidence: no free intercept is fitted.")
 @click.option(
     "--profile",
     default="auto",
@@ -111,6 +125,8 @@ def audit(
     paths: tuple[Path, ...],
     try_samples: tuple[int, ...],
     try_failure_prob: tuple[str, ...],
+    evidence: Path | None,
+    no_intercept: bool,
     profile: str,
     columns: tuple[str, ...],
     style: str,
@@ -134,10 +150,16 @@ def audit(
 
     Example: certaudit audit logs/ --samples 100000 --failure-prob 0.001
     """
-    from certaudit.auditor import make_options
+    from certaudit.auditor import make_options, open_evidence
     from certaudit.exact import parse_rational
 
-    options = make_options(more_samples=try_samples, more_failure_probs=try_failure_prob, **stated)
+    options = make_options(
+        more_samples=try_samples,
+        more_failure_probs=try_failure_prob,
+        evidence=None if evidence is None else open_evidence(evidence),
+        intercept=False if no_intercept else None,
+        **stated,
+    )
     limit = None if max_excess is None else parse_rational(max_excess, "--max-excess")
     if limit is not None and limit < 0:
         raise click.UsageError("--max-excess: must not be negative")
@@ -145,7 +167,7 @@ def audit(
         raise click.UsageError("-o needs --format json or sarif")
     if fix is not None and (len(paths) != 1 or not paths[0].is_file()):
         raise click.UsageError("--fix: give one file")
-    _check_output(output, paths, fix)
+    _check_output(output, paths, fix, evidence)
     reading: dict[str, Any] = {"columns": _column_map(columns), "profile": profile}
     if fix is not None:
         from certaudit.auditor import fix_log
@@ -153,7 +175,7 @@ def audit(
         changed, left = fix_log(paths[0], fix, options, **reading)
         rest = f", {left} unconfirmed ones left as they are" if left else ""
         say(f"{printable(str(fix))}: {changed} rows rewritten with what is proved{rest}")
-    report, small = _decide(paths, options, reading, style, output, limit)
+    report, small = _decide(paths, options, reading, style, output, limit, evidence)
     if style == "sarif":
         from certaudit.auditing.sarif import sarif
 
@@ -174,15 +196,18 @@ def _decide(
     style: str,
     output: Path | None,
     limit: Fraction | None,
+    evidence: Path | None,
 ) -> tuple[Report, Counter[str]]:
     """Audit all paths; JSON is written as rows are decided. Count rows above by at most `limit`."""
-    from certaudit.auditor import audit_sources
+    from certaudit.auditor import audit_sources, without_evidence
     from certaudit.io.claims import sources
     from certaudit.io.files import whole_file
 
-    found = chain.from_iterable(
-        _named(path, sources(path, **reading), among=len(paths)) for path in paths
-    )
+    def items(path: Path) -> Iterator[Source | Skipped | Broken]:
+        found = sources(path, **reading)
+        return found if evidence is None else without_evidence(path, found, evidence)
+
+    found = chain.from_iterable(_named(path, items(path), among=len(paths)) for path in paths)
     small: Counter[str] = Counter()
     takers: list[Callable[[Rows], None]] = []
     if limit is not None:
@@ -209,11 +234,16 @@ def _named(
         yield replace(item, name=f"{path.as_posix()}/{item.name}") if beside else item
 
 
-def _check_output(output: Path | None, paths: tuple[Path, ...], fix: Path | None) -> None:
-    """Refuse to write the report over what is audited, or over what --fix writes."""
+def _check_output(
+    output: Path | None, paths: tuple[Path, ...], fix: Path | None, evidence: Path | None
+) -> None:
+    """Refuse to write over what is read; the report over what --fix writes, too."""
+    if fix is not None and evidence is not None and fix.resolve() == evidence.resolve():
+        raise click.UsageError(f"--fix {fix}: is the evidence")
     if output is None:
         return
     taken = [path for path in paths if not path.is_dir()]
+    taken += [] if evidence is None else [evidence]
     for file in (*paths, *([fix] if fix else [])):
         taken += [file, file.with_name(file.name + ".manifest.json")]
     if output.resolve() in {path.resolve() for path in taken}:
@@ -353,6 +383,7 @@ def _print(report: Report) -> None:
         listing.add_row("(abstained)", f"{verdicts['abstained']:,}", "")
     show(listing)
     _print_findings(report)
+    _print_evidence(report)
     _print_parameters(report)
     _print_accuracy(report)
     skipped = len(report.skipped)
@@ -392,12 +423,15 @@ def headline(report: Report) -> Iterator[str]:
         most = _up(max(file.largest_rounding for file in report.files))
         more = f"; {left:,} more may be." if left else "."
         yield f"{rounded:,} {of} {_be(rounded)} printed up to {most} above what was proven{more}"
+    disproved = sum(file.disproved for file in report.files)
+    if disproved:
+        yield f"{disproved:,} {of} {_be(disproved)} refuted: flips of labels change the vote."
     noise = sum(file.causes["float-noise"] for file in report.files)
     if noise:
         most = f"{max(file.largest_noise for file in report.files):.1e}"
         yield f"{noise:,} {of} {_be(noise)} above what was proven by float noise, {most} at most."
-    if bad > rounded + noise:
-        rest = bad - rounded - noise
+    if bad > rounded + noise + disproved:
+        rest = bad - rounded - noise - disproved
         yield f"{rest:,} {of} {_be(rest)} more than the evidence proves."
     if left and not rounded:
         yield f"{left:,} {of} {_be(left)} inconclusive: the evidence does not decide."
@@ -472,6 +506,31 @@ def _tail(name: str, room: int) -> str:
     return text if len(text) <= room else "..." + text[-(room - 3) :]
 
 
+def _print_evidence(report: Report) -> None:
+    """Print how many claims the evidence was about, and the first that it refutes by flips."""
+    files = [file for file in report.files if file.by_evidence is not None]
+    if not files:
+        return
+    count = sum(file.by_evidence or 0 for file in files)
+    claims = sum(file.claims for file in files)
+    show(f"The evidence is about {count:,} of {_number(claims, 'claim')}.")
+    shown = [(file.name, each) for file in files for each in file.counterexamples][:_SHOWN]
+    if not shown:
+        return
+    listing = table("refuted", ">index", ">radius", ">flips", "training labels to flip")
+    for name, each in shown:
+        rows = ", ".join(map(str, each.first))
+        rows += ", ..." if each.flips > len(each.first) else ""
+        where = f"{_tail(name, 24 - len(str(each.line)))}:{each.line}"
+        radius = f"{each.claimed:.0f}" if math.isfinite(each.claimed) else "inf"
+        index = printable(each.index)
+        listing.add_row(where, index, radius, str(each.flips), rows or "none: the vote is lost")
+    show(listing)
+    disproved = sum(file.disproved for file in files)
+    if disproved > len(shown):
+        show(f"and {disproved - len(shown):,} more; all flips are in --format json.")
+
+
 def _print_parameters(report: Report) -> None:
     groups: Counter[tuple[str, str]] = Counter()
     for file in report.files:
@@ -492,7 +551,16 @@ def _print_parameters(report: Report) -> None:
 
 
 def _model(model: dict[str, Any]) -> str:
-    return " ".join([str(model["name"]), *(f"{k}={v}" for k, v in model.items() if k != "name")])
+    return " ".join(
+        [str(model["name"]), *(f"{k}={_word(v)}" for k, v in model.items() if k != "name")]
+    )
+
+
+def _word(value: object) -> str:
+    """Return a parameter in a word; of a ridge its rule."""
+    if isinstance(value, dict):
+        return str(value["value"] if value["rule"] == "given" else value["rule"])
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _print_accuracy(report: Report) -> None:

@@ -327,7 +327,7 @@ def test_every_code_of_the_source_is_explained(invoke):
 def test_a_run_of_ours_is_confirmed(run, invoke):
     data = Path(certaudit.__file__).parent / "data" / "breast_cancer.csv"
     certify = ("certify", data, "--label-column", "diagnosis", "--positive", "malignant")
-    assert run(*map(str, certify), "--q", "0.1", "--guarantee", "all", "-o", "run").code == 0
+    assert run(*map(str, certify), "--q", "0.1", "--guarantee", "tight", "-o", "run").code == 0
     code, found = report(invoke, "run")
     assert code == 0
     assert {file["file"] for file in found["files"]} == {
@@ -342,6 +342,16 @@ def test_a_run_of_ours_is_confirmed(run, invoke):
     path.write_text("\n".join([json.dumps(record), *lines[1:]]) + "\n")
     code, found = report(invoke, "run")
     assert (code, found["summary"]["unsupported"]) == (1, 1)
+    # Exact radii rest on alphas, which no file of a run holds.
+    assert run(*map(str, certify), "--q", "0.1", "--guarantee", "all", "-o", "run").code == 0
+    code, found = report(invoke, "run")
+    assert code == 3
+    assert len(found["files"]) == 3
+    assert found["summary"]["refuted"] == found["summary"]["unsupported"] == 0
+    inconclusive = [claim for claim in found["claims"] if claim["verdict"] != "confirmed"]
+    # (And that the vote is won, where only they say so.)
+    for claim in inconclusive:
+        assert claim["file"].endswith("[exact]") or claim["claimed_radius"] == 0
 
 
 def flips(rows):

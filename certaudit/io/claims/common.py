@@ -122,7 +122,8 @@ class Reading:
     """What a file was recognised as; an `edit` where it can be written again.
 
     `stated` is said by the file and its names; the manifest beside it goes before names. Nothing
-    goes before `fixed`. `part` names one of several sources in a file.
+    goes before `fixed`. `part` names one of several sources in a file. `run` is the run.json that
+    belongs to it.
     """
 
     kind: str
@@ -131,6 +132,7 @@ class Reading:
     edit: Edit | None = None
     fixed: Statements = field(default_factory=dict)
     part: str = ""
+    run: Record | None = None
 
 
 @contextmanager

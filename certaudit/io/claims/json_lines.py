@@ -43,6 +43,9 @@ from certaudit.io.claims.strict_json import (
 __all__ = ["Beginning", "beginning", "by_guarantee", "json_lines"]
 
 _KEYS = ("index", "label", "prediction", "log_error", "p_lower", "radius", "constant", "decided")
+_EXACT = "evidence"
+"""Of certificates with exact radii; as a column it says whether the vote is proven by it."""
+_NESTED = ("radius", _EXACT)
 _UNREAD = frozenset({"t", "rivals"})
 _FLAGS = frozenset({"correct", "constant", "decided", "label", "prediction"})
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -87,7 +90,7 @@ def json_lines(place: Place, lines: list[str], columns: Mapping[str, str]) -> li
         raise Unrecognised("JSON, but not an object a line")
     stated = from_name(place) | began.stated
     if (guarantees := began.guarantees) is not None:
-        return by_guarantee(place.path, guarantees, stated, skip)
+        return by_guarantee(place.path, guarantees, stated, skip, objects)
     keys = list(dict.fromkeys(key for found in objects for key in found))
     found = choose(keys, columns, str(place.path), skip + 1)
     if found.kind is None and keys:
@@ -99,16 +102,26 @@ def json_lines(place: Place, lines: list[str], columns: Mapping[str, str]) -> li
 
 
 def by_guarantee(
-    path: Path, guarantees: Sequence[str], stated: Statements, skip: int
+    path: Path,
+    guarantees: Sequence[str],
+    stated: Statements,
+    skip: int,
+    objects: Sequence[Record] = (),
 ) -> list[Reading]:
-    """Return the claims of each guarantee, laid out as in certificates.jsonl."""
+    """Return the claims of each guarantee, laid out as in certificates.jsonl.
+
+    `objects` are the first of the file: they tell whether it has exact radii with their evidence.
+    """
     if not guarantees:
         raise InputError(f"{path}: no radius for a guarantee")
-    return [_of_guarantee(path, name, stated, skip) for name in guarantees]
+    keys = (*_KEYS, _EXACT) if any(_EXACT in found for found in objects) else _KEYS
+    return [_of_guarantee(path, name, stated, skip, keys) for name in guarantees]
 
 
-def _of_guarantee(path: Path, name: str, stated: Statements, skip: int) -> Reading:
-    reader = _Reader(_KEYS, _KEYS, [], skip, name)
+def _of_guarantee(
+    path: Path, name: str, stated: Statements, skip: int, keys: tuple[str, ...]
+) -> Reading:
+    reader = _Reader(keys, keys, [], skip, name)
     fixed = {"guarantee": Stated(name, "file")}
     return Reading("radii", stated, lambda: reader.chunks(path), fixed=fixed, part=f" [{name}]")
 
@@ -150,7 +163,7 @@ class _Reader:
         """Return the columns of a block in which nothing is odd, or None."""
         if block.long:
             return None
-        records = objects_at_once(block, "radius" if self.guarantee is not None else None)
+        records = objects_at_once(block, _NESTED if self.guarantee is not None else ())
         if records is None or not all(map(known.issuperset, records)):
             return None
         columns = []
@@ -191,6 +204,10 @@ class _Reader:
             value = value[self.guarantee]
             if isinstance(value, dict):  # an exact radius is a bracket; the proven end is claimed
                 value = value.get("proved")
+        if name == _EXACT and self.guarantee is not None and value is not None:
+            if not isinstance(value, dict):
+                raise Malformed(f"{name} is no object")
+            return "1" if isinstance(value.get("proved"), dict) else ""
         if value is None:
             return ""
         if isinstance(value, bool) and name in _FLAGS:

@@ -52,9 +52,9 @@ def run_readings(place: Place, run: Record) -> list[Reading]:
     began = beginning(path, lines_of(head.removeprefix(BOM)))
     there = promised if not began.objects else began.guarantees or []
     guarantees = [name for name in promised if name in there]
-    readings = by_guarantee(path, guarantees, began.stated, began.skip)
+    readings = by_guarantee(path, guarantees, began.stated, began.skip, began.objects)
     told = _run_states(run, beside)
-    return [replace(each, fixed={**told, **each.fixed}) for each in readings]
+    return [replace(each, fixed={**told, **each.fixed}, run=run) for each in readings]
 
 
 def _run_states(run: Record, path: Path) -> Statements:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from certaudit.errors import InputError
@@ -106,10 +107,10 @@ def _past_blanks(line: str, at: int) -> int:
     return at
 
 
-def objects_at_once(block: Block, nested: str | None = None) -> list[Record] | None:
+def objects_at_once(block: Block, nested: Sequence[str] = ()) -> list[Record] | None:
     """Return the objects of lines that hold one each, read all at once, or None.
 
-    Nothing in them is nested but objects in the value of the key `nested`, and in these.
+    Nothing in them is nested but objects in the values of the keys `nested`, and in these.
 
     There are as many braces as objects, so none is in a text. A line begins with a brace and ends
     with one, and no object goes on after a comma with a brace; so there is no less than an object
@@ -127,8 +128,8 @@ def objects_at_once(block: Block, nested: str | None = None) -> list[Record] | N
     except (ValueError, RecursionError):
         return None
     found = list(records)
-    if nested is not None:
-        outer = [inner for each in records if isinstance(inner := each.get(nested), dict)]
+    for key in nested:
+        outer = [inner for each in records if isinstance(inner := each.get(key), dict)]
         found += outer
         found += [inner for each in outer for inner in each.values() if isinstance(inner, dict)]
     braces = text.count("{") == text.count("}") == len(found)

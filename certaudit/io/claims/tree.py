@@ -106,6 +106,7 @@ def _sources(place: Place, readings: list[Reading]) -> list[Source]:
             each.kind,
             {**merged(place.path, each.stated, manifest), **each.fixed},
             each.chunks,
+            each.run,
         )
         for each in readings
     ]

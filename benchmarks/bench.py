@@ -44,6 +44,7 @@ SECTIONS = {
     11: "whole test sets against the bare product",
     12: "where the time of the fast engine goes",
     13: "many classes: whole test sets against the bare product",
+    14: "exact radii: brackets and attacks",
 }
 NAMES = ("mnist17", "spambase_log", "imdb")
 MAIN = NAMES[0]
@@ -320,6 +321,10 @@ def _section(number: int, sources: dict[str, Source], *, full: bool, plot: Path 
         import records
 
         records.records(run_measured, sources, full=full)
+    elif number == 14:
+        import exact_radii
+
+        exact_radii.exact_radii(run_measured, next(iter(sources.values())), Q)
     else:
         _engines(number, sources, full=full)
 

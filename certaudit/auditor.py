@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from flint import arb
+from numpy.typing import NDArray
 
 from certaudit.auditing.curve import Reached, audit_curve
 from certaudit.auditing.evidence import Alphas, Evidence, Known, Vector
@@ -39,7 +40,7 @@ from certaudit.io.claims import (
     rewrite,
     sources,
 )
-from certaudit.io.datasets import KEYS
+from certaudit.io.datasets import KEYS, read_data_set
 from certaudit.io.evidence import AlphaVectors, read_evidence
 from certaudit.rigorous.balls import upper_bound, working_precision
 from certaudit.rigorous.flips import MAX_ENUMERATED
@@ -174,6 +175,8 @@ def audit(
     more_samples: Sequence[int] = (),
     more_failure_probs: Sequence[Number] = (),
     evidence: str | Path | None = None,
+    label_column: str | None = None,
+    positive: str | None = None,
     **stated: object,
 ) -> Report:
     """Return a verdict on every claim of a file, a folder or a data frame.
@@ -187,7 +190,8 @@ def audit(
     `evidence` is an .npz file that decides radii of label flips, two labels, as statements: alpha
     vectors (`alpha`, m x n, taken as exact, `y_train`, and `index` where row i is not test point
     i), or a data set (`X_train`, `y_train`, `X_test`, `y_test`), whose classifier `ridge` ("auto",
-    "paper" or an exact number), `scale` ("standard", "none") and `intercept` (True, False) say.
+    "paper" or an exact number), `scale` ("standard", "none") and `intercept` (True, False) say. It
+    may be a CSV with a `label_column` too; `positive` is the label that is 1.
     `alpha_margin` is by how much the alphas behind the claims may differ from these, in l1, as a
     part of their norm: 2^-30 for a data set where the claims are not of certaudit, else 0.
 
@@ -197,7 +201,9 @@ def audit(
     options = make_options(
         more_samples=more_samples,
         more_failure_probs=more_failure_probs,
-        evidence=None if evidence is None else open_evidence(Path(evidence)),
+        evidence=None
+        if evidence is None
+        else open_evidence(Path(evidence), label_column=label_column, positive=positive),
         **stated,
     )
     if isinstance(claims, str | Path):
@@ -435,16 +441,25 @@ def _manifest(report: FileReport, stated: Mapping[str, Stated]) -> dict[str, obj
 # Evidence -------------------------------------------------------------------------------------
 
 
-def open_evidence(path: Path) -> Evidence:
-    """Return the evidence in an .npz file: alpha vectors, or a data set of two labels.
+def open_evidence(
+    path: Path, *, label_column: str | None = None, positive: str | None = None
+) -> Evidence:
+    """Return evidence: alpha vectors in an .npz file, or a data set of two labels.
+
+    A data set is an .npz file, a folder of .npy files, or a CSV with its `label_column`; `positive`
+    is the label that is 1, others are 0.
 
     Raises InputError, naming the file, for what is neither.
     """
-    found = read_evidence(path)
+    if label_column is not None or positive is not None or path.is_dir():
+        found: AlphaVectors | dict[str, NDArray[Any]]
+        found = read_data_set(path, label_column=label_column).arrays
+    else:
+        found = read_evidence(path)
     if isinstance(found, AlphaVectors):
         return _Vectors(path.name, found)
     try:
-        data = LabelledData.check(*(found[key] for key in KEYS))
+        data = LabelledData.check(*(found[key] for key in KEYS), positive=positive)
         if data.classes != 2:
             raise InputError(f"y_train, y_test: {data.classes} classes; two are decided")
     except InputError as error:

@@ -82,6 +82,8 @@ def _parameters(function: F) -> F:
     metavar="FILE.npz",
     help="Alpha vectors, or the data set: decides radii of label flips by the worst flips.",
 )
+@click.option("--label-column", metavar="NAME", help="Of --evidence that is a CSV: its labels.")
+@click.option("--positive", metavar="LABEL", help="Of --evidence: the label that is 1, others 0.")
 @click.option("--no-intercept", is_flag=True, help="Of --evidence: no free intercept is fitted.")
 @click.option(
     "--profile",
@@ -126,6 +128,8 @@ def audit(
     try_samples: tuple[int, ...],
     try_failure_prob: tuple[str, ...],
     evidence: Path | None,
+    label_column: str | None,
+    positive: str | None,
     no_intercept: bool,
     profile: str,
     columns: tuple[str, ...],
@@ -153,10 +157,14 @@ def audit(
     from certaudit.auditor import make_options, open_evidence
     from certaudit.exact import parse_rational
 
+    if evidence is None and (label_column is not None or positive is not None):
+        raise click.UsageError("--label-column and --positive are of --evidence")
     options = make_options(
         more_samples=try_samples,
         more_failure_probs=try_failure_prob,
-        evidence=None if evidence is None else open_evidence(evidence),
+        evidence=None
+        if evidence is None
+        else open_evidence(evidence, label_column=label_column, positive=positive),
         intercept=False if no_intercept else None,
         **stated,
     )

@@ -44,8 +44,7 @@ def demo(output: Path | None) -> int:
     """
     from importlib.resources import files
 
-    from certaudit.auditing.log import Options
-    from certaudit.auditor import audit_sources
+    from certaudit.auditor import audit_sources, make_options, open_evidence
     from certaudit.certify.data import LabelledData
     from certaudit.crosscheck import crosscheck
     from certaudit.io.claims import sources
@@ -76,8 +75,11 @@ def demo(output: Path | None) -> int:
     checked = LabelledData.check(*(raw.arrays[key] for key in KEYS), positive=_POSITIVE)
     comparisons = list(crosscheck(checked, _SAMPLE, q=_Q))
     show(*comparison_report(comparisons, 60))
-    show(f"\nThe same certificates, as `certaudit audit {run_folder}` decides them:\n")
-    report = audit_sources(sources(run_folder), Options())
+    labels = shlex.join(["--label-column", _COLUMN, "--positive", _POSITIVE])
+    show("\nThe same certificates, decided as statements, by the worst flips of these data:\n")
+    show(f"$ certaudit audit {run_folder} --evidence {data} {labels}\n")
+    evidence = open_evidence(data, label_column=_COLUMN, positive=_POSITIVE)
+    report = audit_sources(sources(run_folder), make_options(evidence=evidence))
     show(*headline(report))
     say(f"wrote {data}, {run_folder}/run.json and {run_folder}/certificates.jsonl")
     refuted = any(c.contradictions for c in comparisons)

@@ -66,6 +66,22 @@ def test_the_verification_shown_is_the_verification(tmp_path, monkeypatch, capsy
     assert [line[:4] for line in differing] == ["key "]
 
 
+def test_the_attack_shown_is_the_attack(tmp_path, monkeypatch, capsys):
+    (block,) = re.findall(r"```console\n\$ certaudit (attack .*?)```", README, re.DOTALL)
+    command, _, shown = block.partition("\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    data = files("certaudit").joinpath("data", "breast_cancer.csv").read_bytes()
+    Path("certaudit/data").mkdir(parents=True)
+    Path("certaudit/data/breast_cancer.csv").write_bytes(data)
+    assert main(command.split()) == 0
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in printed if line] == [line for line in shown.splitlines() if line]
+    (replay,) = re.findall(r"`certaudit (verify attack.json .*?)`", README)[:1]
+    assert main(replay.split()) == 0
+    assert "verified: every step was checked" in capsys.readouterr().out
+
+
 def test_the_table_of_commands_is_complete():
     assert set(re.findall(r"^\| `certaudit ([a-z-]+)", README, re.MULTILINE)) == set(app.commands)
 

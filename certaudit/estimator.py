@@ -170,7 +170,7 @@ class SmoothedRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
                 "Only binary classification is supported. The type of the target is "
                 f"{type_of_target(labels)}; vote='plurality' takes any number of classes"
             )
-        check_choices(self.guarantee, self.engine, None, self.jobs)
+        check_choices(self.guarantee, self.engine, None, self.jobs, exact=self.vote == "majority")
         # Copies in float64, checked to be exact: what happens to X later changes no certificate.
         data = LabelledData.check(rows, codes, rows[:1], codes[:1])
         self._rows, self._codes = data.x_train, data.y_train

@@ -78,7 +78,7 @@ def bracket_of_point(
         found = rigorous.bracket(exact, labels, q, prediction)
         if found.refuted_at == 0:
             found = rigorous.bracket(exact, labels, q, 1 - prediction)
-        return found
+        return _with_checks(found, exact, labels, q)
     for accuracy in _ACCURACIES:
         try:
             alpha, error = _from_balls(model.alpha_balls(index, accuracy))
@@ -89,6 +89,16 @@ def bracket_of_point(
             if found.proved >= 0:
                 return found
     return Bracket(prediction, -1, None, None, None)
+
+
+def _with_checks(found: Bracket, exact: Sequence[Fraction], labels: Labels, q: Fraction) -> Bracket:
+    """Return a bracket of rational alphas with what a checker can verify, by Chernoff's bound."""
+    alpha = np.array([round_up(value) for value in exact])
+    if not np.isfinite(alpha).all():
+        return found
+    near = zip(exact, alpha.tolist(), strict=True)
+    error = sum((abs(value - Fraction(other)) for value, other in near), Fraction(0))
+    return _with_chernoff(found, _Chernoff(alpha, error, labels, q, found.prediction))
 
 
 def _from_balls(balls: list[arb]) -> tuple[Floats, Fraction | None]:

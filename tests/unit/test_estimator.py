@@ -122,6 +122,18 @@ def test_majority_is_the_two_label_classifier(cancer, intercept):
     assert found.predictions.tolist() == fitted.predict(X_test).tolist()
 
 
+def test_exact_radii_of_two_classes(cancer):
+    X, y, X_test, y_test = cancer
+    fitted = SmoothedRidgeClassifier(vote="majority", guarantee="exact").fit(X, y)
+    found = fitted.certify(X_test, y_test)
+    run = certify_label_flip(X, codes(y), X_test, codes(y_test), q="0.1", guarantee="exact")
+    assert found.certificates == run.certificates
+    assert found.radius["exact"].tolist() == [max(c.exact.proved, 0) for c in run.certificates]
+    assert found.score(20) == run.certified_counts("exact")[20] * 10**6 // len(y_test) / 10**6
+    with pytest.raises(InputError, match="two labels and the majority vote only"):
+        SmoothedRidgeClassifier(guarantee="exact").fit(X, y)
+
+
 def test_two_classes_and_an_intercept_have_one_vote(cancer):
     X, y, X_test, _ = cancer
     majority, plurality = (

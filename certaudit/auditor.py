@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -28,6 +28,7 @@ from certaudit.certify.blocks import AlphaBlocks
 from certaudit.certify.data import LabelledData
 from certaudit.certify.label_flip import fit
 from certaudit.certify.least_squares import LeastSquares
+from certaudit.certify.workers import one_blas_thread
 from certaudit.claims import CLASSIFIER, PARAMETERS, Source, Stated, parameter
 from certaudit.errors import InputError, Undecided
 from certaudit.exact import Number, format_rational, parse_rational
@@ -251,7 +252,8 @@ def audit_sources(
         if source.kind != "curve" and _stem(source.name) in curves:
             reached[_stem(source.name)] = Reached()
         try:
-            report.files.append(_audit_one(source, options, sink, reached))
+            with nullcontext() if options.evidence is None else one_blas_thread():
+                report.files.append(_audit_one(source, options, sink, reached))
         except InputError as error:
             if len(readable) == 1:
                 raise

@@ -13,6 +13,7 @@ from certaudit.certify.flips import bracket_from_alpha, bracket_of_point, side_o
 from certaudit.certify.label_flip import Facts, fit, settle
 from certaudit.certify.least_squares import LeastSquares, SolvedPoint
 from certaudit.certify.ridge import Ridge, choose_ridge
+from certaudit.certify.workers import one_blas_thread
 from certaudit.errors import InputError, Undecided
 from certaudit.exact import Number, as_integer, format_rational
 from certaudit.rigorous.flips import MAX_ENUMERATED, Bracket, Side, worst_order
@@ -107,7 +108,8 @@ def attack_label_flip(
         raise InputError(f"index: {place} is not one of the test points 0..{len(data.x_test) - 1}")
     point = next(iter(model.points([place])))
     facts = settle(model, point, rate)
-    found = _bracket(model, point, data.y_train, rate, facts)
+    with one_blas_thread():
+        found = _bracket(model, point, data.y_train, rate, facts)
     flips: tuple[int, ...] = ()
     after, again = None, None
     if found.refuted_at is not None:

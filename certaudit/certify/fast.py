@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby
@@ -19,7 +20,7 @@ from certaudit.certify.blocks import AlphaBlock, AlphaBlocks
 from certaudit.certify.data import Labels
 from certaudit.certify.flips import bracket_from_alpha
 from certaudit.certify.least_squares import LeastSquares
-from certaudit.certify.workers import run_in_threads
+from certaudit.certify.workers import one_blas_thread, run_in_threads
 from certaudit.fast.radius import Radii
 from certaudit.fast.tail import NoiseLogs, minimise, summarise
 from certaudit.noise import LabelFlip
@@ -82,8 +83,10 @@ def screen(
     """
     work = _Screen(model, labels, q, guarantees)
     blocks = (list(block) for _, block in groupby(indices, key=lambda i: i // work.step))
-    for block in run_in_threads(work, blocks, threads):
-        yield from block
+    # Brackets take many small products, for which threads of BLAS mostly wait for each other.
+    with one_blas_thread() if "exact" in guarantees else nullcontext():
+        for block in run_in_threads(work, blocks, threads):
+            yield from block
 
 
 def bins_for(count: int) -> list[int]:

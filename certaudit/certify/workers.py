@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from certaudit.errors import CertauditError
 
-__all__ = ["run_in_order", "run_in_threads"]
+__all__ = ["one_blas_thread", "run_in_order", "run_in_threads"]
 
 X = TypeVar("X")
 Y = TypeVar("Y")
@@ -113,7 +113,7 @@ _held: list[threadpool_limits] = []
 
 
 @contextmanager
-def _one_blas_thread() -> Iterator[None]:
+def one_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread: those of its own would wait for each other, and spin meanwhile.
 
     The limit is the process's, so the first who asks sets it and the last who leaves lifts it.
@@ -135,7 +135,7 @@ def run_in_threads(work: Callable[[X], Y], blocks: Iterable[X], threads: int) ->
         yield from map(work, blocks)
         return
     waiting: deque[Future[Y]] = deque()
-    with _one_blas_thread(), ThreadPoolExecutor(threads) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
         try:
             for block in blocks:
                 waiting.append(pool.submit(work, block))

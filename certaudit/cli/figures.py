@@ -2,15 +2,63 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import click
 
-from certaudit.cli.output import printable, say
+from certaudit.cli.options import (
+    F,
+    available_cores,
+    classifier_options,
+    data_options,
+    load,
+)
+from certaudit.cli.output import printable, progress, say
 
 __all__ = ["figures"]
 
 _QS = ("0.1", "0.3", "0.45")
+_SMALL = 2_000_000
+
+
+def _output_option(function: F) -> F:
+    """Add -o: the file to write."""
+    return click.option(
+        "-o",
+        "--output",
+        required=True,
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="FILE.svg, FILE.png, or FILE.csv for the numbers behind them.",
+    )(function)
+
+
+def _several_q(function: F) -> F:
+    """Let the --q of classifier_options be given several times, as `qs`."""
+    options: list[Any] = vars(function)["__click_params__"]
+    for place, option in enumerate(options):
+        if option.name == "q":
+            options[place] = click.Option(
+                ("--q", "qs"),
+                multiple=True,
+                required=True,
+                metavar="Q",
+                help="Probability that a label is flipped; repeat it for several panels, at most "
+                "4.",
+            )
+    return function
+
+
+def _style(output: Path) -> str:
+    """Return what kind of file is asked for; raise UsageError where it is another one."""
+    from certaudit.report.figures import FORMATS
+
+    style = output.suffix.lower().removeprefix(".")
+    if style not in (*FORMATS, "csv"):
+        raise click.UsageError(f"--output: {output} does not end in .svg, .png or .csv")
+    return style
 
 
 @click.group(short_help="Draw the papers' figures.")
@@ -39,14 +87,7 @@ def figures() -> None:
     metavar="R",
     help="The largest radius drawn.",
 )
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="FILE.svg, FILE.png, or FILE.csv for the numbers behind them.",
-)
+@_output_option
 def thresholds(qs: tuple[str, ...], classes: int, max_radius: int, output: Path) -> int:
     """Draw which vote share p a radius needs, and which radius a p certifies.
 
@@ -58,7 +99,6 @@ def thresholds(qs: tuple[str, ...], classes: int, max_radius: int, output: Path)
     from certaudit.io.files import write_bytes
     from certaudit.noise import label_flip
     from certaudit.report.figures import (
-        FORMATS,
         MAX_CURVES,
         check_matplotlib,
         curves_csv,
@@ -66,9 +106,7 @@ def thresholds(qs: tuple[str, ...], classes: int, max_radius: int, output: Path)
         threshold_curves,
     )
 
-    style = output.suffix.lower().removeprefix(".")
-    if style not in (*FORMATS, "csv"):
-        raise click.UsageError(f"--output: {output} does not end in .svg, .png or .csv")
+    style = _style(output)
     noises = list(dict.fromkeys(label_flip(q, classes) for q in qs))
     if style != "csv":
         if len(noises) > MAX_CURVES:
@@ -76,5 +114,91 @@ def thresholds(qs: tuple[str, ...], classes: int, max_radius: int, output: Path)
         check_matplotlib()
     curves = [threshold_curves(noise, max_radius) for noise in noises]
     write_bytes(output, curves_csv(curves) if style == "csv" else draw(curves, style))
+    say(f"wrote {printable(str(output))}")
+    return 0
+
+
+@figures.command("accuracy", short_help="Certified accuracy against label flips.")
+@data_options
+@_output_option
+@_several_q
+@classifier_options
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="First N test points only (of a sorted test set: one class).",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Threads, and processes for balls (default: one a core).",
+)
+def accuracy(
+    data: Path,
+    label_column: str | None,
+    positive: str | None,
+    test_file: Path | None,
+    output: Path,
+    qs: tuple[str, ...],
+    ridge: str,
+    scale: str,
+    no_intercept: bool,
+    limit: int | None,
+    jobs: int | None,
+) -> int:
+    """Draw how many test points of DATA are right, and proven to stay so, under label flips.
+
+    Two labels, a panel for each q: what the KL bound (5), the tight bound (2) and the exact radius
+    certify, what the worst flips leave, and as baselines the same classifier without noise and
+    the best constant class. DATA and the options of the classifier are those of certify. A FILE
+    that exists is replaced. A csv needs no matplotlib; it has counts of test points.
+
+    Example: certaudit figures accuracy data.npz --q 0.01 --q 0.1 -o accuracy.svg
+    """
+    from certaudit.certify.label_flip import certify_data
+    from certaudit.errors import InputError
+    from certaudit.io.files import write_bytes
+    from certaudit.noise import check_label_noise
+    from certaudit.report.accuracy import MAX_PANELS, accuracy_csv, accuracy_curves, draw_accuracy
+    from certaudit.report.figures import check_matplotlib
+
+    style = _style(output)
+    rates = list(dict.fromkeys(check_label_noise(q) for q in qs))
+    if style != "csv":
+        if len(rates) > MAX_PANELS:
+            raise click.UsageError(f"--q: at most {MAX_PANELS} values have room")
+        check_matplotlib()
+    folder = output.absolute().parent
+    if not os.access(folder, os.W_OK | os.X_OK):  # before minutes of work
+        raise InputError(f"{output}: {folder} cannot be written to")
+    checked, _ = load(data, label_column, positive, test_file)
+    if jobs is None:
+        points = min(limit or len(checked.y_test), len(checked.y_test))
+        jobs = 1 if points * len(checked.y_train) < _SMALL else available_cores()
+    curves = []
+    for place, rate in enumerate(rates, 1):
+        with progress(f"certifying {place} of {len(rates)}") as report:
+            run = certify_data(
+                checked,
+                q=rate,
+                ridge=ridge,
+                scale=scale,
+                intercept=not no_intercept,
+                guarantee="all",
+                limit=limit,
+                jobs=jobs,
+                progress=report,
+            )
+        curves.append(accuracy_curves(run))
+    try:
+        checked.check_unchanged()
+    except InputError as error:
+        raise InputError(f"{data}: {error}") from None
+    source = data.name or data.resolve().name
+    write_bytes(
+        output, accuracy_csv(curves) if style == "csv" else draw_accuracy(curves, style, source)
+    )
     say(f"wrote {printable(str(output))}")
     return 0

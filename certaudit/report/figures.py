@@ -1,7 +1,7 @@
 """Figure 6 (E.3) of the papers: what the KL bound and the tight bound ask for, and their data.
 
-Curves are proven numbers, rounded down; only matplotlib, which is imported where it is needed,
-turns them into pictures.
+And how every figure becomes a file. Curves are proven numbers, rounded down; only matplotlib,
+which is imported where it is needed, turns them into pictures.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Context
@@ -37,6 +37,8 @@ __all__ = [
     "check_matplotlib",
     "curves_csv",
     "draw",
+    "picture",
+    "spelled",
     "threshold_curves",
 ]
 
@@ -125,7 +127,8 @@ def check_matplotlib() -> None:
     """
     with _config_folder():
         try:
-            import matplotlib.figure  # noqa: F401
+            import matplotlib.figure
+            import matplotlib.style  # noqa: F401  (looks for its folder once, at import)
         except ImportError:
             raise InputError("a figure needs matplotlib: pip install 'certaudit[report]'") from None
 
@@ -137,6 +140,16 @@ def draw(curves: Sequence[Curve], style: str) -> bytes:
 
     Raises InputError where matplotlib is not installed.
     """
+    return picture(style, (10, 4.8), lambda figure: _fill(figure, curves))
+
+
+def picture(style: str, size: tuple[float, float], fill: Callable[[Figure], None]) -> bytes:
+    """Return a figure of this width and height, in inches, as a file of format `style`.
+
+    `fill` draws it. The same bytes for the same drawing, wherever it is made.
+
+    Raises InputError where matplotlib is not installed.
+    """
     check_matplotlib()
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -144,8 +157,8 @@ def draw(curves: Sequence[Curve], style: str) -> bytes:
     with mpl.rc_context():
         mpl.rcdefaults()  # whatever the user's matplotlibrc says
         mpl.rcParams.update(SETTINGS)
-        figure = Figure(figsize=(10, 4.8), layout="constrained")
-        _fill(figure, curves)
+        figure = Figure(figsize=size, layout="constrained")
+        fill(figure)
         file = BytesIO()
         metadata = {"Date": None} if style == "svg" else {"Software": "certaudit"}
         figure.savefig(file, format=style, dpi=160, metadata=metadata)
@@ -164,7 +177,7 @@ def _fill(figure: Figure, curves: Sequence[Curve]) -> None:
             left.plot(radii, nats, marker="." if len(radii) < _FEW else "", **look)
             right.step([nats[0], *nats], [_FLOOR, *radii], where="post", **look)
     _label(left, right, curves)
-    names = [_name(curve.noise) for curve in curves]
+    names = [spelled(curve.noise.q) for curve in curves]
     classes = curves[0].noise.classes
     figure.suptitle(
         "What a vote share p certifies under label noise: "
@@ -229,9 +242,8 @@ def _ticks(axis: Axis, candidates: Sequence[tuple[float, str]], low: float, high
     axis.set_ticks([], minor=True)
 
 
-def _name(noise: LabelFlip) -> str:
+def spelled(q: Fraction) -> str:
     """Return q as it is best read: as a short decimal where that is exact."""
-    q = noise.q
     decimal = f"{float(q):.6g}".replace("e-0", "e-")
     if Fraction(decimal) == q:
         return decimal

@@ -616,7 +616,7 @@ def test_blas_gets_its_threads_back():
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
     before = threads()
-    first, second = workers._one_blas_thread(), workers._one_blas_thread()
+    first, second = workers.one_blas_thread(), workers.one_blas_thread()
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)

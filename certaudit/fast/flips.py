@@ -386,7 +386,9 @@ class _Series:
                 break
             main, error = values.sums(used, weights)
             error += 1.0 / (level + 1) + rest[used] + wrapped
-            found = (main > error * _UP).astype(np.int64) - (main < -error * _UP)
+            decided = (main > error * _UP).astype(np.int64) - (main < -error * _UP)
+            # More frequencies are not always better: an error of alpha turns the high ones most.
+            found = np.where(found == 0, decided, found)
             if found.all():
                 break
         return [int(sign) for sign in found]

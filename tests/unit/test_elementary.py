@@ -1,4 +1,4 @@
-"""exp, ln(1 + x), ln x of the fast bounds: within their stated errors of Arb; wrong ones seen."""
+"""exp, ln(1 + x), ln x, turns of the fast bounds: within their errors of Arb; wrong ones seen."""
 
 import math
 
@@ -11,9 +11,11 @@ from certaudit.fast.elementary import (
     EXP_ERROR,
     LOG_ERROR,
     MOST,
+    TURN_ERROR,
     exp_minus,
     log1p_unit,
     log_normal,
+    turned,
 )
 
 POINTS = 300_000
@@ -96,6 +98,41 @@ def random_normals():
     return points[points >= 2.0**-1022]
 
 
+def hard_turns():
+    """Return arguments of turned next to each eighth of a turn, tiny ones and the largest."""
+    eighths = np.arange(-40, 41) / 8
+    large = np.ldexp(1.0, np.arange(3, 41))
+    places = np.concatenate([large, large - 0.125, large - 0.25, large * 0.7, large / 3])
+    points = np.concatenate([
+        neighbours(np.abs(eighths), 20),
+        neighbours(places[places <= 2.0**40]),
+        neighbours([5e-324, 2.0**-1022, 1e-300, 2.0**-60, 2.0**-27]),
+        np.ldexp(1.0, np.arange(-1074, 1)),
+        np.arange(4096) / 4096,
+    ])  # fmt: skip
+    points = points[points <= 2.0**40]
+    return np.concatenate([points, -points])
+
+
+def random_turns():
+    generator = np.random.default_rng(300)
+    parts = [generator.uniform(-size, size, POINTS // 8) for size in (0.2, 1.0, 100.0, 2.0**40)]
+    small = generator.choice([-1, 1], POINTS // 8) * 10.0 ** generator.uniform(-330, 0, POINTS // 8)
+    return np.concatenate([*parts, small])
+
+
+def outside_turned(points):
+    """Return the arguments at which turned is further off than it says."""
+    wrong = []
+    with ctx.workprec(120):
+        for turns, found in zip(points.tolist(), turned(points).tolist(), strict=True):
+            sine, cosine = (2 * arb(turns)).sin_cos_pi()
+            parts = abs(found.real - cosine), abs(found.imag - sine)
+            if not all(part <= TURN_ERROR for part in parts):
+                wrong.append(turns)
+    return wrong
+
+
 def outside_exp(points):
     """Return the arguments at which exp_minus is further off than it says."""
     wrong = []
@@ -142,6 +179,24 @@ def test_ln_at_hard_points():
 
 def test_ln_at_random_points():
     assert outside_normal(random_normals()) == []
+
+
+def test_turns_at_hard_points():
+    assert outside_turned(hard_turns()) == []
+
+
+def test_turns_at_random_points():
+    assert outside_turned(random_turns()) == []
+
+
+def test_quarter_turns_are_exact():
+    quarters = np.arange(-9, 10) / 4
+    expected = [1j**k for k in range(-9, 10)]
+    assert turned(quarters).tolist() == expected
+    assert turned(np.array([[0.0, -0.0], [2.0**40, -(2.0**40)]])).tolist() == [[1, 1], [1, 1]]
+    kept = np.array([0.3, -7.2])
+    turned(kept)
+    assert kept.tolist() == [0.3, -7.2]
 
 
 @pytest.mark.parametrize("block", range(2))
@@ -204,6 +259,21 @@ WRONG_NORMAL = {
     "mantissa not doubled": ("log1p_unit", lambda value: log1p_unit((value - 1) / 2)),
     "ln(1 + x) in float32": ("log1p_unit", lambda value: log1p_unit(value).astype(np.float32)),
 }
+
+
+WRONG_TURNS = {
+    "sines of three terms less": ("_SIN_TERMS", elementary._SIN_TERMS[3:]),
+    "cosines of three terms less": ("_COS_TERMS", elementary._COS_TERMS[3:]),
+    "1/3! as 1/7": ("_SIN_TERMS", (*elementary._SIN_TERMS[:-2], -1 / 7, 1.0)),
+    "2 pi in float32": ("_TWO_PI", float(np.float32(elementary._TWO_PI))),
+    "degrees": ("_TWO_PI", 360.0),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TURNS)
+def test_wrong_turns_are_caught(name, monkeypatch):
+    monkeypatch.setattr(elementary, *WRONG_TURNS[name])
+    assert outside_turned(hard_turns())
 
 
 @pytest.mark.parametrize("name", WRONG_EXP)

@@ -7,16 +7,21 @@ from fractions import Fraction
 from typing import Final
 
 from certaudit import __version__
-from certaudit.certify.data import Floats, LabelledData, Labels
+from certaudit.certify.data import LabelledData, Labels
 from certaudit.certify.features import Features
-from certaudit.certify.flips import bracket_from_alpha, bracket_of_point, side_of_vote
+from certaudit.certify.flips import (
+    bracket_from_alpha,
+    bracket_of_point,
+    constant_bracket,
+    side_of_vote,
+)
 from certaudit.certify.label_flip import Facts, fit, settle
 from certaudit.certify.least_squares import LeastSquares, SolvedPoint
 from certaudit.certify.ridge import Ridge, choose_ridge
 from certaudit.certify.workers import one_blas_thread
 from certaudit.errors import InputError, Undecided
 from certaudit.exact import Number, as_integer, format_rational
-from certaudit.rigorous.flips import MAX_ENUMERATED, Bracket, Side, worst_order
+from certaudit.rigorous.flips import MAX_ENUMERATED, Alphas, Bracket, Side, worst_order
 
 __all__ = ["ATTACK_TYPE", "Attack", "attack_label_flip"]
 
@@ -109,11 +114,10 @@ def attack_label_flip(
     point = next(iter(model.points([place])))
     facts = settle(model, point, rate)
     with one_blas_thread():
-        found = _bracket(model, point, data.y_train, rate, facts)
+        found, alpha = _bracket(model, point, data.y_train, rate, facts)
     flips: tuple[int, ...] = ()
     after, again = None, None
     if found.refuted_at is not None:
-        alpha = _alpha(model, point)
         flips = tuple(
             worst_order(alpha, data.y_train, found.prediction)[: found.refuted_at].tolist()
         )
@@ -139,21 +143,17 @@ def attack_label_flip(
     )
 
 
-def _alpha(model: LeastSquares, point: SolvedPoint) -> Floats | list[Fraction]:
-    """Return the alphas by which labels are put in order: rational ones of few labels."""
-    return model.exact_alpha(point.index) if len(point.alpha) <= MAX_ENUMERATED else point.alpha
-
-
 def _bracket(
     model: LeastSquares, point: SolvedPoint, labels: Labels, q: Fraction, facts: Facts
-) -> Bracket:
+) -> tuple[Bracket, Alphas]:
+    """Return the bracket, and the alphas whose order of labels it is about."""
     if facts.constant:
-        return Bracket(0, len(labels), None, Side("constant"), None)
+        return constant_bracket(len(labels)), point.alpha
     prediction = facts.mean_prediction
     if point.alpha_error is not None and len(labels) > MAX_ENUMERATED:
         found = bracket_from_alpha(point.alpha, point.alpha_error, labels, q, prediction)
         if found.proved >= 0:
-            return found
+            return found, point.alpha
     return bracket_of_point(model, point.index, labels, q, prediction)
 
 

@@ -24,7 +24,7 @@ from certaudit.fast import flips as fast
 from certaudit.fast.tail import NoiseLogs, minimise, summarise
 from certaudit.rigorous import flips as rigorous
 from certaudit.rigorous.balls import from_ball, order, to_ball, working_precision
-from certaudit.rigorous.flips import MAX_ENUMERATED, Bracket, Side, worst_order
+from certaudit.rigorous.flips import MAX_ENUMERATED, Alphas, Bracket, Side, worst_order
 from certaudit.rigorous.tail import log_error_bound
 
 __all__ = [
@@ -64,11 +64,12 @@ def flipped(labels: Labels, alpha: Floats, prediction: int, flips: int) -> Label
 
 def bracket_of_point(
     model: LeastSquares, index: int, labels: Labels, q: Fraction, prediction: int
-) -> Bracket:
-    """Return the bracket of a test point from alphas in balls, or of few labels as rationals.
+) -> tuple[Bracket, Alphas]:
+    """Return the bracket of a test point, from alphas in balls or of few labels as rationals.
 
-    It is that of the winner of the vote where that is proven, else of `prediction`. With no alphas
-    that are known well enough nothing is proven.
+    And the alphas by whose order the flips are the worst ones. The bracket is that of the winner of
+    the vote where that is proven, else of `prediction`. With no alphas that are known well enough
+    nothing is proven.
 
     Proof: `proofs/flips.md`.
     """
@@ -78,17 +79,20 @@ def bracket_of_point(
         found = rigorous.bracket(exact, labels, q, prediction)
         if found.refuted_at == 0:
             found = rigorous.bracket(exact, labels, q, 1 - prediction)
-        return _with_checks(found, exact, labels, q)
+        return _with_checks(found, exact, labels, q), exact
+    found = Bracket(prediction, -1, None, None, None)
+    alpha: Floats = np.zeros(len(labels))
     for accuracy in _ACCURACIES:
         try:
-            alpha, error = _from_balls(model.alpha_balls(index, accuracy))
+            near, error = _from_balls(model.alpha_balls(index, accuracy))
         except Undecided:
             break
         if error is not None:
+            alpha = near
             found = bracket_from_alpha(alpha, error, labels, q, prediction)
             if found.proved >= 0:
-                return found
-    return Bracket(prediction, -1, None, None, None)
+                break
+    return found, alpha
 
 
 def _with_checks(found: Bracket, exact: Sequence[Fraction], labels: Labels, q: Fraction) -> Bracket:
@@ -132,7 +136,8 @@ def bracket_from_alpha(
     decide: Callable[..., Bracket] = fast.bracket if engine == "fast" else rigorous.bracket
     found = decide(alpha, labels, q, prediction, alpha_error=error)
     if found.refuted_at == 0:
-        found = decide(alpha, labels, q, 1 - prediction, alpha_error=error)
+        other = decide(alpha, labels, q, 1 - prediction, alpha_error=error)
+        found = other if other.proved >= 0 else found
     return _with_chernoff(found, _Chernoff(alpha, error, labels, q, found.prediction))
 
 

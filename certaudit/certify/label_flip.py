@@ -316,7 +316,7 @@ def _exact(
     """Return the bracket of a point that takes more than float alphas."""
     if facts.constant:
         return constant_bracket(len(data.y_train))
-    return bracket_of_point(model, index, data.y_train, q, facts.mean_prediction)
+    return bracket_of_point(model, index, data.y_train, q, facts.mean_prediction)[0]
 
 
 def _from_balls(
@@ -557,8 +557,10 @@ def _certificate(
     tight = "tight" in guarantees
     prediction = facts.mean_prediction
     if exact is not None and exact.prediction != prediction:
-        # The vote is proven not to be for the sign of the mean, so nothing of that sign is.
-        prediction, t, log_error, radii = exact.prediction, 0.0, 0.0, {}
+        if radii:
+            raise _contradiction(index, "the vote for each class")
+        # The vote is proven not to be for the sign of the mean.
+        prediction, t, log_error = exact.prediction, 0.0, 0.0
     shared: dict[str, Any] = {
         "index": index,
         "label": int(data.y_test[index]),
@@ -599,14 +601,19 @@ def _at_least(exact: Bracket, radii: Mapping[str, int], index: int) -> Bracket:
     """
     most = max(radii.values(), default=-1)
     if exact.refuted_at is not None and most >= exact.refuted_at:
-        raise CertauditError(
-            f"internal error: test point {index}: a radius of {most} was proven, and "
-            f"{exact.refuted_at} flips that change the vote; please report it"
+        raise _contradiction(
+            index, f"a radius of {most}, and {exact.refuted_at} flips that change the vote"
         )
     if exact.proved >= most:
         return exact
     proof = exact.proof or Side("chernoff")
     return replace(exact, proved=most, proof=replace(proof, by="chernoff"))
+
+
+def _contradiction(index: int, text: str) -> CertauditError:
+    return CertauditError(
+        f"internal error: test point {index}: proven were {text}; please report it"
+    )
 
 
 def _side_as_json(side: Side | None) -> dict[str, object] | None:

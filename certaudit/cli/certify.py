@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certaudit.cli.options import (
-    available_cores,
     classifier_options,
     data_options,
+    jobs_for,
     load,
+    size_options,
     vote_options,
 )
 from certaudit.cli.output import progress, run_report, say, show
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from certaudit.certify.summary import AnyRun
 
 __all__ = ["certify", "certify_to_folder"]
-
-_SMALL = 2_000_000
 
 
 @click.command(short_help="Certify a test set against label flips.")
@@ -45,24 +44,13 @@ _SMALL = 2_000_000
     "flips the vote stands, and how many change it; all: every one there is.",
 )
 @click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="First N test points only (of a sorted test set: one class).",
-)
-@click.option(
     "--engine",
     type=click.Choice(["fast", "rigorous"]),
     default="fast",
     show_default=True,
     help="fast: proven float bounds, balls where they leave a radius open; rigorous: all balls.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    help="Threads, and processes for balls (default: one a core).",
-)
+@size_options
 def certify(
     data: Path,
     label_column: str | None,
@@ -154,9 +142,6 @@ def certify_to_folder(
         check_label_noise(q, classes)
     check_run_folder(output)
     checked, split = load(data, label_column, positive, test_file, classes)
-    if jobs is None:
-        points = min(limit or len(checked.y_test), len(checked.y_test))
-        jobs = 1 if points * len(checked.y_train) < _SMALL else available_cores()
     with progress("certifying") as report:
         shared: dict[str, Any] = {
             "q": q,
@@ -166,7 +151,7 @@ def certify_to_folder(
             "guarantee": guarantee,
             "limit": limit,
             "engine": engine,
-            "jobs": jobs,
+            "jobs": jobs_for(jobs, limit, checked),
             "progress": report,
         }
         run: AnyRun

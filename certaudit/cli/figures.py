@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import click
 
-from certaudit.cli.options import (
-    F,
-    available_cores,
-    classifier_options,
-    data_options,
-    load,
-)
+from certaudit.cli.options import F, data_options, design_options, jobs_for, load, size_options
 from certaudit.cli.output import printable, progress, say
 
 __all__ = ["figures"]
 
 _QS = ("0.1", "0.3", "0.45")
-_SMALL = 2_000_000
 
 
 def _output_option(function: F) -> F:
@@ -33,22 +25,6 @@ def _output_option(function: F) -> F:
         metavar="FILE",
         help="FILE.svg, FILE.png, or FILE.csv for the numbers behind them.",
     )(function)
-
-
-def _several_q(function: F) -> F:
-    """Let the --q of classifier_options be given several times, as `qs`."""
-    options: list[Any] = vars(function)["__click_params__"]
-    for place, option in enumerate(options):
-        if option.name == "q":
-            options[place] = click.Option(
-                ("--q", "qs"),
-                multiple=True,
-                required=True,
-                metavar="Q",
-                help="Probability that a label is flipped; repeat it for several panels, at most "
-                "4.",
-            )
-    return function
 
 
 def _style(output: Path) -> str:
@@ -121,20 +97,16 @@ def thresholds(qs: tuple[str, ...], classes: int, max_radius: int, output: Path)
 @figures.command("accuracy", short_help="Certified accuracy against label flips.")
 @data_options
 @_output_option
-@_several_q
-@classifier_options
 @click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="First N test points only (of a sorted test set: one class).",
+    "--q",
+    "qs",
+    multiple=True,
+    required=True,
+    metavar="Q",
+    help="Probability that a label is flipped; repeat it for several panels, at most 4.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    help="Threads, and processes for balls (default: one a core).",
-)
+@design_options
+@size_options
 def accuracy(
     data: Path,
     label_column: str | None,
@@ -174,9 +146,6 @@ def accuracy(
     if not os.access(folder, os.W_OK | os.X_OK):  # before minutes of work
         raise InputError(f"{output}: {folder} cannot be written to")
     checked, _ = load(data, label_column, positive, test_file)
-    if jobs is None:
-        points = min(limit or len(checked.y_test), len(checked.y_test))
-        jobs = 1 if points * len(checked.y_train) < _SMALL else available_cores()
     curves = []
     for place, rate in enumerate(rates, 1):
         with progress(f"certifying {place} of {len(rates)}") as report:
@@ -188,7 +157,7 @@ def accuracy(
                 intercept=not no_intercept,
                 guarantee="all",
                 limit=limit,
-                jobs=jobs,
+                jobs=jobs_for(jobs, limit, checked),
                 progress=report,
             )
         curves.append(accuracy_curves(run))

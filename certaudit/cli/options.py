@@ -11,7 +11,19 @@ import click
 if TYPE_CHECKING:
     from certaudit.certify.data import LabelledData
 
-__all__ = ["available_cores", "classifier_options", "data_options", "load", "vote_options"]
+__all__ = [
+    "F",
+    "classifier_options",
+    "data_options",
+    "design_options",
+    "jobs_for",
+    "load",
+    "size_options",
+    "vote_options",
+]
+
+_SMALL = 2_000_000
+"""Alphas below which threads are not worth their start."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,6 +48,17 @@ def data_options(function: F) -> F:
 
 def classifier_options(function: F) -> F:
     """Add --q, --ridge, --scale and --no-intercept."""
+    decorate = click.option(
+        "--q",
+        required=True,
+        metavar="Q",
+        help="Probability that a label is flipped, in (0, 1/2) for two labels: 0.1, 1/3.",
+    )
+    return decorate(design_options(function))
+
+
+def design_options(function: F) -> F:
+    """Add --ridge, --scale and --no-intercept."""
     for decorate in (
         click.option("--no-intercept", is_flag=True, help="Fit no free intercept."),
         click.option(
@@ -52,11 +75,25 @@ def classifier_options(function: F) -> F:
             metavar="auto|paper|NUMBER",
             help="The ridge; auto reads no labels, paper does.",
         ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def size_options(function: F) -> F:
+    """Add --limit and --jobs."""
+    for decorate in (
         click.option(
-            "--q",
-            required=True,
-            metavar="Q",
-            help="Probability that a label is flipped, in (0, 1/2) for two labels: 0.1, 1/3.",
+            "--jobs",
+            type=click.IntRange(1, 256),
+            metavar="N",
+            help="Threads, and processes for balls (default: one a core).",
+        ),
+        click.option(
+            "--limit",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="First N test points only (of a sorted test set: one class).",
         ),
     ):
         function = decorate(function)
@@ -107,7 +144,15 @@ def load(
     return checked, raw.split
 
 
-def available_cores() -> int:
+def jobs_for(jobs: int | None, limit: int | None, data: LabelledData) -> int:
+    """Return how many jobs to use where none were asked for: one for little work."""
+    points = min(limit or len(data.y_test), len(data.y_test))
+    if jobs is None:
+        return 1 if points * len(data.y_train) < _SMALL else _available_cores()
+    return jobs
+
+
+def _available_cores() -> int:
     """Return how many processors this process may use."""
     import os
 

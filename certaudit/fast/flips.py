@@ -94,11 +94,18 @@ def bracket(
         return Bracket(prediction, votes.n, None, Side("constant"), None)
     decided = _Decided(votes)
     low, high = searched(decided.sign, votes.positive, votes.middle)
-    found = bracket_of(prediction, votes.n, votes.positive, low, high, decided.methods(low, high))
+    methods = decided.methods(low, high)
     if high - low > 1 and votes.n <= _LATTICE:
         exact = rigorous.Votes.of(values, labels, q, prediction, alpha_error)
         if exact.lattice is not None:
-            return rigorous.bracket(values, labels, q, prediction, alpha_error=alpha_error)
+            fewer, more = low, high
+            low, high = searched(
+                lambda r: int(r <= fewer) - int(r >= more) or exact.on_lattice(r),
+                votes.positive,
+                exact.middle,
+            )
+            methods = dict.fromkeys((low, high), "lattice") | methods
+    found = bracket_of(prediction, votes.n, votes.positive, low, high, methods)
     return decided.with_checks(found)
 
 

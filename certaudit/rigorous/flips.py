@@ -29,6 +29,7 @@ __all__ = [
     "BERRY_ESSEEN",
     "MAX_ENUMERATED",
     "METHODS",
+    "Alphas",
     "Bracket",
     "Side",
     "Votes",
@@ -335,14 +336,15 @@ class Votes:
             "berry-esseen": self._berry_esseen,
             "chernoff": self._bernstein,
             "enumeration": self._enumerated,
-            "lattice": self._on_lattice,
+            "lattice": self.on_lattice,
             "fourier": self._by_fourier,
         }
         for name, decide in tried.items():
             found = decide(flips)
             if found:
                 return found, name
-            if name == "enumeration" and self.n <= MAX_ENUMERATED:
+            exact = self.n <= MAX_ENUMERATED or self.lattice is not None
+            if name == "lattice" and exact:
                 break  # the error of alpha leaves it open: nothing decides more
         return 0, ""
 
@@ -389,17 +391,22 @@ class Votes:
         """Count noise by how many labels it flips: one half of the labels against the other."""
         if self.n > MAX_ENUMERATED:
             return 0
+        # Whole numbers are quicker than rationals: all over one denominator.
+        parts = [*self.ordered, self.margins[flips], self.error]
+        bottom = math.lcm(*(value.denominator for value in parts))
+        *supports, base, error = (int(value * bottom) for value in parts)
         # Noise takes the support of a label off, or gives it back where the label was flipped.
-        moves = [s if at < flips else -s for at, s in enumerate(self.ordered)]
+        moves = [s if at < flips else -s for at, s in enumerate(supports)]
         left, right = _sums(moves[: self.n // 2]), _sums(moves[self.n // 2 :])
-        base = self.margins[flips]
         # A score of 1/2 counts for class 1.
         count = bisect_left if self.prediction == 1 else bisect_right
         fails, holds = Fraction(0), Fraction(0)
         for k, values in enumerate(left):
             for j, others in enumerate(right):
-                few = sum(count(others, self.error - base - value) for value in values)
-                less = sum(count(others, -self.error - base - value) for value in values)
+                few = sum(count(others, error - base - value) for value in values)
+                less = few
+                if error:
+                    less = sum(count(others, -error - base - value) for value in values)
                 weight = self.q ** (k + j) * (1 - self.q) ** (self.n - k - j)
                 fails += few * weight
                 holds += (len(values) * len(others) - less) * weight
@@ -419,7 +426,7 @@ class Votes:
             return None
         return Fraction(common, bottom), [value // common for value in whole]
 
-    def _on_lattice(self, flips: int) -> int:
+    def on_lattice(self, flips: int) -> int:
         """Decide by the law of the margin on a lattice, a product of polynomials."""
         if self.lattice is None:
             return 0
@@ -674,9 +681,9 @@ def gaussian_above(error: arb) -> arb | None:
     return None
 
 
-def _sums(moves: Sequence[Fraction]) -> list[list[Fraction]]:
+def _sums(moves: Sequence[int]) -> list[list[int]]:
     """Return the sums of all sets of moves, sorted, by the size of the set."""
-    found: list[list[Fraction]] = [[Fraction(0)]]
+    found: list[list[int]] = [[0]]
     for move in moves:
         larger = [[value + move for value in values] for values in found]
         found = [stay + go for stay, go in zip([*found, []], [[], *larger], strict=True)]

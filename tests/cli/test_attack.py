@@ -112,7 +112,7 @@ def test_what_stays_open_exits_3(invoke, monkeypatch):
     from certaudit.rigorous.flips import Bracket, Side
 
     def open_bracket(*arguments):
-        return Bracket(arguments[-1].mean_prediction, 4, None, Side("fourier"), None)
+        return Bracket(arguments[-1].mean_prediction, 4, None, Side("fourier"), None), None
 
     monkeypatch.setattr("certaudit.certify.attack._bracket", open_bracket)
     result = invoke("attack", "data.npz", "--q", "0.1", "--index", "0", "-o", "a.json")

@@ -55,19 +55,17 @@ class Vector:
 class Known:
     """What is known of the vote at a test point, and the flips that refute a radius.
 
-    The vote is for `vote`, and no `proved` flips change it (-1: that it is for this class is not
-    proven); `refuted_at` flips do (-1: nothing is refuted), namely those of `flips`, rows of the
-    training set, and no fewer are shown. `by` is the method that proved `proved`.
+    The vote is for `vote` (None: for which is not known), and no `proved` flips change it (-1: that
+    it is for this class is not proven); `refuted_at` flips do (-1: nothing is refuted), namely
+    those of `flips`, rows of the training set, and no fewer are shown. `by` is the method that
+    proved `proved`.
     """
 
-    vote: int
+    vote: int | None
     proved: int
     refuted_at: int
     by: str | None
     flips: NDArray[np.int64] | None
-
-
-_OPEN = Known(0, _NOTHING, _NOTHING, None, None)
 
 
 @dataclass(frozen=True)
@@ -190,16 +188,17 @@ class FlipJudge:
 
     def _decide(self, vector: Vector, chosen: int, radius: float) -> Known:
         """Return what is proven of a vote; the flips are kept where they refute the radius."""
+        open_ = Known(chosen if chosen >= 0 else None, _NOTHING, _NOTHING, None, None)
         alpha, error = vector.alpha, vector.error
         exact = vector.exact() if vector.exact is not None and not self.alphas.margin else None
         if exact is not None:
             try:
                 alpha, error = np.array([float(value) for value in exact]), Fraction(0)
             except OverflowError:
-                return _OPEN
+                return open_
         size = _norm(alpha)
         if error is None or size is None:
-            return _OPEN
+            return open_
         # The true alpha is larger by no more than its error.
         error += self.alphas.margin * (size + error)
         vote = chosen if chosen >= 0 else self._mean_class(alpha)
@@ -209,9 +208,9 @@ class FlipJudge:
                 vote = 1 - vote
                 found = self._bracket(alpha, exact, vote, error)
         except Undecided:
-            return _OPEN
+            return open_
         if chosen < 0 and found.proved < 0:
-            return _OPEN  # of no known winner nothing is claimed
+            return open_  # of no known winner nothing is claimed
         least = _NOTHING if found.refuted_at is None else found.refuted_at
         flips = None
         if 0 <= least <= radius:

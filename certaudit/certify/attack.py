@@ -9,19 +9,21 @@ from typing import Final
 from certaudit import __version__
 from certaudit.certify.data import LabelledData, Labels
 from certaudit.certify.features import Features
-from certaudit.certify.flips import (
-    bracket_from_alpha,
-    bracket_of_point,
-    constant_bracket,
-    side_of_vote,
-)
+from certaudit.certify.flips import bracket_from_alpha, bracket_of_point, side_of_vote
 from certaudit.certify.label_flip import Facts, fit, settle
 from certaudit.certify.least_squares import LeastSquares, SolvedPoint
 from certaudit.certify.ridge import Ridge, choose_ridge
 from certaudit.certify.workers import one_blas_thread
 from certaudit.errors import InputError, Undecided
 from certaudit.exact import Number, as_integer, format_rational
-from certaudit.rigorous.flips import MAX_ENUMERATED, Alphas, Bracket, Side, worst_order
+from certaudit.rigorous.flips import (
+    MAX_ENUMERATED,
+    Alphas,
+    Bracket,
+    Side,
+    constant_bracket,
+    worst_order,
+)
 
 __all__ = ["ATTACK_TYPE", "Attack", "attack_label_flip"]
 
@@ -148,7 +150,7 @@ def _bracket(
 ) -> tuple[Bracket, Alphas]:
     """Return the bracket, and the alphas whose order of labels it is about."""
     if facts.constant:
-        return constant_bracket(len(labels)), point.alpha
+        return constant_bracket(0, len(labels)), point.alpha
     prediction = facts.mean_prediction
     if point.alpha_error is not None and len(labels) > MAX_ENUMERATED:
         found = bracket_from_alpha(point.alpha, point.alpha_error, labels, q, prediction)

@@ -30,7 +30,6 @@ from certaudit.rigorous.tail import log_error_bound
 __all__ = [
     "bracket_from_alpha",
     "bracket_of_point",
-    "constant_bracket",
     "flipped",
     "side_of_vote",
     "unsmoothed_brackets",
@@ -41,14 +40,6 @@ _ACCURACIES = (128, 1024)
 _BINS = 8192
 _LOG_HALF = -0.6931471805599454
 """Just below ln 1/2."""
-
-
-def constant_bracket(n: int) -> Bracket:
-    """Return the bracket of a vote that is 0 whatever the n labels are.
-
-    Proof: `proofs/constant-vote.md`.
-    """
-    return Bracket(0, n, None, Side("constant"), None)
 
 
 def flipped(labels: Labels, alpha: Floats, prediction: int, flips: int) -> Labels:

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from certaudit.certify.data import LabelledData, Labels
 from certaudit.certify.fast import Screened, screen
 from certaudit.certify.features import Features
-from certaudit.certify.flips import bracket_from_alpha, bracket_of_point, constant_bracket
+from certaudit.certify.flips import bracket_from_alpha, bracket_of_point
 from certaudit.certify.least_squares import LeastSquares, SolvedPoint
 from certaudit.certify.ridge import Ridge
 from certaudit.certify.run import Run, check_choices, collected, fitted, share_down, written_share
@@ -30,7 +30,7 @@ from certaudit.errors import CertauditError, InputError, Undecided
 from certaudit.exact import Enclosure, Number, json_up
 from certaudit.noise import LabelFlip, check_label_noise
 from certaudit.rigorous.balls import from_ball, order, working_precision
-from certaudit.rigorous.flips import MAX_ENUMERATED, Bracket, Side
+from certaudit.rigorous.flips import MAX_ENUMERATED, Bracket, Side, constant_bracket
 from certaudit.rigorous.radius import is_majority, kl_radius, tight_radius
 from certaudit.rigorous.tail import log_error_bound
 
@@ -315,7 +315,7 @@ def _exact(
 ) -> Bracket:
     """Return the bracket of a point that takes more than float alphas."""
     if facts.constant:
-        return constant_bracket(len(data.y_train))
+        return constant_bracket(0, len(data.y_train))
     return bracket_of_point(model, index, data.y_train, q, facts.mean_prediction)[0]
 
 

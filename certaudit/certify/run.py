@@ -246,7 +246,10 @@ def written_share(log_error: float) -> float:
 
     Proof: `proofs/chernoff.md`.
     """
-    return lower_share(Fraction(log_error)) if log_error >= _SURE else _MOST_SHARE
+    if log_error < _SURE:
+        return _MOST_SHARE
+    # Some readers take the digits of log_error literally: it follows from these, too.
+    return lower_share(max(Fraction(log_error), Fraction(repr(log_error))))
 
 
 def lower_share(log_error: Fraction) -> float:

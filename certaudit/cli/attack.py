@@ -67,11 +67,14 @@ def attack(
     3 where none is proven and none is excluded.
     """
     from certaudit.certify.attack import attack_label_flip
+    from certaudit.checker import is_attack
     from certaudit.errors import InputError
     from certaudit.io.files import write_bytes
     from certaudit.noise import check_label_noise
 
     check_label_noise(q)
+    if output is not None and output.exists() and not is_attack(output):
+        raise InputError(f"{output}: exists, and is not an attack; another name is needed")
     checked, _ = load(data, label_column, positive, test_file)
     found = attack_label_flip(
         checked, index, q=q, ridge=ridge, scale=scale, intercept=not no_intercept
@@ -82,10 +85,13 @@ def attack(
         raise InputError(f"{data}: {error}") from None
     closed = found.bracket.proved == len(checked.y_train)
     if found.bracket.refuted_at is None:
+        excluded = f"{found.bracket.proved} flips are proven not to change the vote"
+        if found.bracket.proved < 0:
+            excluded = "not even the vote is proven"
         say(
             "no set of label flips changes this vote: proven, so nothing is written"
             if closed
-            else f"no counterexample is proven; {max(found.bracket.proved, 0)} flips are excluded"
+            else f"no counterexample is proven; {excluded}"
         )
         return Exit.CONFIRMED if closed else Exit.INCONCLUSIVE
     source = data.name or data.resolve().name

@@ -258,19 +258,20 @@ def _certified(counts: dict[str, list[int]], total: int, n: int) -> Table:
 
 
 def _exact_report(run: LabelFlipRun, counts: dict[str, list[int]]) -> list[RenderableType]:
-    """Return what is certified by every guarantee, and left by the attack: shares of the points."""
+    """Return how many points every guarantee certifies, and how many the attack leaves."""
     total, n = len(run.certificates), len(run.data.y_train)
     attacked = run.attacked_counts()
     names = [f">{_SPELLED[name]}" for name in counts]
-    certified = table(">label flips", ">of training set", *names, ">under attack")
+    certified = table(">label flips", ">of training set", *names, ">share", ">under attack")
     last = max(len(attacked), *(len(known) for name, known in counts.items() if name != "exact"))
     for r in _selected_radii(last - 1):
-        shares = [percent(known[r] if r < len(known) else 0, total) for known in counts.values()]
-        left = percent(attacked[min(r, len(attacked) - 1)], total, up=True)
-        certified.add_row(str(r), percent(r, n), *shares, left)
+        points = [known[r] if r < len(known) else 0 for known in counts.values()]
+        left = attacked[min(r, len(attacked) - 1)]
+        share = percent(points[-1], total)
+        certified.add_row(str(r), percent(r, n), *map(str, points), share, str(left))
     meaning = (
-        "certified: right, and proven to stand so many flips; under attack: right, and not "
-        "proven to change under so many worst flips"
+        "points that are right, and proven to stand so many flips (share: of exact); under attack: "
+        "right, and not proven to change under so many worst flips"
     )
     return [
         certified,

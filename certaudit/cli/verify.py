@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from certaudit.cli.output import print_json, progress, show
-from certaudit.errors import Untrusted
+from certaudit.errors import InputError, Untrusted
 
 if TYPE_CHECKING:
     from certaudit.verifier import Verification
@@ -91,6 +91,8 @@ def verify(
         raise click.UsageError("--seed belongs to --sample")
     if sample is not None and not seed:
         raise click.UsageError("--sample needs a --seed, one that the issuer did not know")
+    if not run.exists():
+        raise InputError(f"{run}: no such file or folder")
     attack = is_attack(run)
     if attack and (key or sample or tsa_ca):
         raise click.UsageError(f"{run} is an attack: not signed, so no --key, --sample or --tsa-ca")

@@ -28,6 +28,7 @@ from certaudit.rigorous.flips import (
     Side,
     bracket_of,
     checked,
+    constant_bracket,
     gaussian_above,
     searched,
     supports,
@@ -91,7 +92,7 @@ def bracket(
     if votes is None:
         return rigorous.bracket(values, labels, q, prediction, alpha_error=alpha_error)
     if votes.is_constant:
-        return Bracket(prediction, votes.n, None, Side("constant"), None)
+        return constant_bracket(prediction, votes.n)
     decided = _Decided(votes)
     low, high = searched(decided.sign, votes.positive, votes.middle)
     methods = decided.methods(low, high)
@@ -146,7 +147,7 @@ def unsmoothed_bracket(
     if votes is None:
         return rigorous.unsmoothed_bracket(values, labels, prediction, alpha_error=alpha_error)
     if votes.is_constant:
-        return votes.n, None
+        return (-1, 0) if prediction == 1 else (votes.n, None)
     low, high = votes.edges(votes.start - votes.taken, votes.error)
     return (votes.n if low == votes.positive else low), (high if high <= votes.positive else None)
 
@@ -284,7 +285,7 @@ class _Votes:
             variance=spread * squares * _UP,
             bound=float(sizes.max()) * float(1 - q) * _UP,  # 1 - q > q
             distance=float(BERRY_ESSEEN) * ratio * _UP,
-            is_constant=prediction == 0 and float(np.maximum(scaled, 0).sum()) + error < half,
+            is_constant=float(np.maximum(scaled, 0).sum()) + error < half,
         )
 
     @property

@@ -36,6 +36,7 @@ __all__ = [
     "bracket",
     "bracket_of",
     "checked",
+    "constant_bracket",
     "gaussian_above",
     "searched",
     "supports",
@@ -166,7 +167,7 @@ def bracket(
     """
     votes = Votes.of(alpha, labels, q, prediction, alpha_error)
     if votes.is_constant:
-        return Bracket(prediction, votes.n, None, Side("constant"), None)
+        return constant_bracket(prediction, votes.n)
     methods: dict[int, str] = {}
 
     def sign(flips: int) -> int:
@@ -175,6 +176,16 @@ def bracket(
 
     low, high = searched(sign, votes.positive, votes.middle)
     return votes.bracket(low, high, methods)
+
+
+def constant_bracket(prediction: int, n: int) -> Bracket:
+    """Return the bracket of a vote that is for class 0 whatever the n labels are.
+
+    Proof: `proofs/constant-vote.md`.
+    """
+    if prediction == 1:
+        return Bracket(1, -1, 0, None, Side("constant"))
+    return Bracket(0, n, None, Side("constant"), None)
 
 
 def searched(votes_sign: Callable[[int], int], positive: int, start: int) -> tuple[int, int]:
@@ -232,7 +243,7 @@ class Votes:
 
     `ordered` are the supports, positive ones first and from the largest down; `start` the margin
     without noise, (2c-1)(alpha'y - 1/2), from which an unflipped label takes its support when noise
-    flips it.
+    flips it; `is_constant`: the vote is for class 0 whatever the labels.
     """
 
     prediction: int
@@ -268,7 +279,7 @@ class Votes:
             rate,
             error,
             sum(value > 0 for value in found),
-            prediction == 0 and reach + error < _HALF,
+            reach + error < _HALF,
         )
 
     @property
@@ -656,7 +667,7 @@ def unsmoothed_bracket(
     """
     votes = Votes.of(alpha, labels, Fraction(1, 4), prediction, alpha_error)
     if votes.is_constant:
-        return votes.n, None
+        return (-1, 0) if prediction == 1 else (votes.n, None)
     low, high = searched(lambda r: votes.beyond(votes.margins[r]), votes.positive, 0)
     return (votes.n if low == votes.positive else low), (high if high <= votes.positive else None)
 

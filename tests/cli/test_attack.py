@@ -117,8 +117,24 @@ def test_what_stays_open_exits_3(invoke, monkeypatch):
     monkeypatch.setattr("certaudit.certify.attack._bracket", open_bracket)
     result = invoke("attack", "data.npz", "--q", "0.1", "--index", "0", "-o", "a.json")
     assert (result.code, result.out) == (3, "")
-    assert result.err == "no counterexample is proven; 4 flips are excluded\n"
+    assert result.err == (
+        "no counterexample is proven; 4 flips are proven not to change the vote\n"
+    )
     assert not Path("a.json").exists()
+
+
+@pytest.mark.usefixtures("data")
+def test_only_an_attack_is_replaced(invoke):
+    before = Path("data.npz").read_bytes()
+    options = ("--q", "0.1", "--index", "0", "-o")
+    result = invoke("attack", "data.npz", *options, "data.npz")
+    assert (result.code, result.out) == (2, "")
+    assert "data.npz: exists, and is not an attack" in result.err
+    assert Path("data.npz").read_bytes() == before
+    assert invoke("attack", "data.npz", *options, "a.json").code == 0
+    written = Path("a.json").read_bytes()
+    assert invoke("attack", "data.npz", *options, "a.json").code == 0
+    assert Path("a.json").read_bytes() == written
 
 
 @pytest.mark.usefixtures("data")

@@ -185,6 +185,258 @@ def test_ties_without_noise_are_class_1():
     assert classifier.bracket(0, Fraction(1, 100), 1).proved == 0
 
 
+def sharp(monkeypatch):
+    """Make the bounds of e^x the nearest integers: every other rounding then shows."""
+
+    def ends(x, p, width=0):
+        with mpmath.workdps(60):
+            low, high = (mpmath.exp(mpmath.mpf(y) / 2**p) * 2**p for y in (x, x + width))
+            return int(mpmath.floor(low)), int(mpmath.ceil(high))
+
+    monkeypatch.setattr(checker, "exp_between", ends)
+
+
+@pytest.mark.parametrize("p", [2, 3, 4, 5, 6, 10])
+def test_each_end_of_the_normal_law_at_few_bits(p, monkeypatch):
+    sharp(monkeypatch)
+    with mpmath.workdps(40):
+        for z in range(min((9 << p) + 2, 1 << 10)):
+            low, high = checker.normal_between(z, p)
+            value = mpmath.erf(mpmath.mpf(z) / 2**p / mpmath.sqrt(2)) / 2 * 2**p
+            assert low <= value, z
+            assert high >= value, z
+
+
+LAWS = ("2/5", "1/100", "1/10", "49/100", "12345/100000")
+
+
+def laws(seed):
+    """Yield laws of few or many units, with errors that matter, and what they are of."""
+    random = Random(seed)
+    for q in map(Fraction, LAWS):
+        for most in (1, 3, 1000, 1 << 40):
+            n = random.randint(80, 160)
+            a = [random.choice((1, -1)) * random.randint(1, most) for _ in range(n)]
+            unit, error = random.randint(2, 12), random.choice((0, 1, 7, most, 5 * most))
+            yield checker.Law(a, unit, error, q, last=True), a, unit, error, q
+
+
+def test_the_numbers_of_a_law():
+    for law, a, unit, error, q in laws(1):
+        squares, whole = sum(v * v for v in a), q.denominator
+        assert law.deviation == whole**2 * q * (1 - q) * squares
+        assert law.half == whole * Fraction(2**unit, 2)
+        assert law.error == whole * error
+        assert law.slack == Fraction(2 * error, 2**unit)
+        with mpmath.workdps(80):
+            beta = reference.BERRY_ESSEEN.numerator * reference.lyapunov(a, q)
+            beta *= mpmath.mpf(2) ** law.bits / reference.BERRY_ESSEEN.denominator
+            assert law.beta[0] <= beta <= law.beta[1] == law.beta[0] + 1
+            labels = [v % 2 for v in a]
+            for c in (0, 1):  # the mean of the margin, times the denominator
+                half = Fraction(2**unit, 2)
+                mean = sum(x * ((1 - q) if y else q) for x, y in zip(a, labels, strict=True))
+                assert law.lead(labels, c) == whole * (2 * c - 1) * (mean - half)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_end_of_a_law(seed):
+    """`holds` and `fails` on both sides of where the theorem begins to prove something."""
+    seen = 0
+    for law, a, _, error, q in laws(seed):
+        with mpmath.workdps(80):
+            one, scale = mpmath.mpf(1), mpmath.mpf(2) ** law.bits
+            deviation = mpmath.sqrt(real(q * (1 - q) * q.denominator**2 * sum(v * v for v in a)))
+            beta = reference.lyapunov(a, q) * real(reference.BERRY_ESSEEN)
+            if beta >= one / 2 - mpmath.mpf(2) ** -30:
+                continue
+            seen += 1
+
+            def normal(lead, deviation=deviation):
+                return mpmath.erf(lead / deviation / mpmath.sqrt(2)) / 2
+
+            edge = deviation * mpmath.sqrt(2) * mpmath.erfinv(2 * beta)
+            shift = q.denominator * error  # what alphas are off by
+            for far in (*range(-3, 4), *(edge * k / 2**20 for k in range(-3, 4))):
+                lead = int(mpmath.floor(edge + far))
+                low, high = law.normal(lead)
+                assert low <= normal(lead) * scale, lead
+                assert high >= normal(lead) * scale, lead
+                for base in (0, shift, -shift):
+                    if law.holds(lead + base, 1):
+                        assert normal(lead + base - shift) > beta
+                    if law.fails(lead + base):
+                        assert normal(lead + base + shift) < beta
+            if edge > 2**30:  # units so small that only what alphas are off by is between
+                up, down = (int(edge * (1 + k * mpmath.mpf(2) ** -24)) for k in (1, -1))
+                assert law.holds(up + shift, 1)
+                assert not law.holds(down + shift, 1)
+                assert law.fails(down - shift)
+                assert not law.fails(up - shift)
+    assert seen > 5
+
+
+def test_berry_and_esseen_are_called_short_by_more_than_what_rounds():
+    """From 2^-32 of beta on, not before."""
+    law = checker.Law([1 << 80] * 100, 90, 0, Fraction(1, 10), last=True)
+    with mpmath.workdps(80):
+        beta = mpmath.mpf(law.beta[0]) / 2**law.bits
+        deviation = mpmath.sqrt(mpmath.mpf(law.deviation))
+        for part, fails in ((31, True), (33, False), (0, None)):
+            short = beta * (1 - mpmath.mpf(2) ** -part) if part else beta
+            lead = int(deviation * mpmath.sqrt(2) * mpmath.erfinv(2 * short))
+            if fails is not None:
+                assert law.fails(lead) == fails
+                assert not law.holds(lead, 1)
+
+
+# ------------------------------------------------------------- alphas that are off by much
+
+
+def near_ties(seed):
+    """Return a classifier without intercept of one column, votes within 2^-k of a tie."""
+    random = Random(seed)
+    n = random.randint(3, 6)
+    rows = [random.choice((1, 1, 2, 3, -1)) for _ in range(n)]
+    labels = [int(random.random() < 0.8) for _ in range(n)]
+    labels[0] = rows[0] = 1
+    tests = []
+    for _ in range(4):
+        some = [x for x, y in zip(rows, labels, strict=True) if y]
+        some = [x for x in some if random.random() < 0.7]
+        part = sum(some) or 1
+        near = Fraction(sum(x * x for x in rows), 2 * part)
+        near = round(near * 2**24) * Fraction(1, 2**24)
+        far = random.choice((-1, 0, 0, 1)) * Fraction(1, 1 << random.choice(SIZES))
+        tests.append(float(near + far))
+    values = (
+        np.array(rows, dtype=float)[:, None],
+        np.array(labels),
+        np.array(tests)[:, None],
+        np.array([1, 0, 1, 0]),
+    )
+    arrays = dict(zip(support.NAMES, values, strict=True))
+    run = support.header(arrays, q="1/100", ridge="0", intercept=False, guarantee=("kl",))
+    run = checker.read_plain(json.dumps(run).encode(), "run")
+    alphas = support.alphas_of(arrays, ridge="0", intercept=False)
+    return support.classifier_of(run, arrays), alphas, labels
+
+
+SIZES = (3, 5, 6, 7, 8, 9, 12, 20)
+
+
+def bend(classifier, alphas, how):
+    """Let a classifier see alphas as wrong as it allows for, by up to 2 reach units each."""
+    random, most, extra = Random(1), 2 * classifier.reach, classifier.reach.bit_length() + 2
+
+    def bent(at, bits):
+        seen = []
+        for a, y in zip(alphas[at], classifier.labels, strict=True):
+            low = math.ceil(a * 2 ** (bits + extra)) - most
+            high = math.floor(a * 2 ** (bits + extra)) + most
+            ends = {"up": high, "down": low, "spread": high if y else low}
+            seen.append(ends.get(how) if how in ends else random.choice((low, high)))
+        return seen, extra
+
+    classifier.alphas = bent
+    return classifier
+
+
+@pytest.mark.parametrize("how", ["up", "down", "spread", "any"])
+def test_brackets_from_few_bits(how):
+    """Votes near a tie, alphas as far off as they may be: nothing false, and all in the end."""
+    for seed in range(40):
+        classifier, alphas, labels = near_ties(seed)
+        bend(classifier, alphas, how)
+        n = len(labels)
+        for at, alpha in enumerate(alphas):
+            for c in (0, 1):
+                truth = reference.unsmoothed_radius(alpha, labels, c)
+                speak = sum(s > 0 for s in reference.supports(alpha, labels, c))
+                for bits in (2, 3, 4, 5, 6, 8, 12):
+                    found = classifier.bracket(at, Fraction(1, 100), c, bits)
+                    assert found.proved == truth
+                    assert found.refuted == (None if truth == n else truth + 1)
+                    assert found.most >= speak
+
+
+@pytest.mark.parametrize("how", ["up", "down", "spread", "any"])
+def test_witnesses_for_worst_flips_from_few_bits(how):
+    """The worst flips are seen wrong: what t shows of those seen holds for the worst ones too."""
+    shown = refused = 0
+    for seed in range(8):
+        classifier, alphas, labels = small(seed, n=6)
+        q = Fraction(1, 10)
+        for at, alpha in enumerate(alphas):
+            c = int(classifier.bracket(at, q, 0).leads[0] <= 0)
+            seen = bend(copy.copy(classifier), alphas, how).bracket(at, q, c, 3)
+            for name, winner in (("proved", c), ("refuted", 1 - c)):
+                for flips in range(4):
+                    worst = reference.worst_flips(alpha, labels, c, flips)
+                    if name == "refuted" and len(worst) < flips:
+                        continue
+                    changed = reference.flip(labels, worst)
+                    t = crossing(alpha, changed, q, winner)
+                    if t is None:
+                        continue
+                    for far in (-0.1, -1e-3, -1e-9, 1e-9, 1e-3, 0.1, 0.3, 1.0):
+                        point = t * (1 + far)
+                        bound = support.ln_bound(alpha, changed, q, point)
+                        record = {"index": str(at), "prediction": str(c)}
+                        part = side("fourier", flips, "chernoff", point.hex())
+                        record["evidence"] = {name: part}
+                        said = list(classifier.false_evidence(record, name, q, seen))
+                        if name == "proved" and not said:
+                            assert bound < -mpmath.log(2)
+                            shown += 1
+                        if bound < -mpmath.log(2):
+                            assert not any(isinstance(text, str) for text in said)
+                        refused += any(isinstance(text, str) for text in said)
+    assert refused
+    assert shown or how != "any"
+
+
+def crossing(alpha, labels, q, winner):
+    """Return where ln B(t) comes below ln 1/2 first, on the side of a class; None where not."""
+    best = support.best_t(alpha, labels, q, winner)
+    if support.ln_bound(alpha, labels, q, best) >= support.LN_HALF:
+        return None
+    near, far = 0.0, best
+    for _ in range(50):
+        middle = (near + far) / 2
+        below = support.ln_bound(alpha, labels, q, middle) < support.LN_HALF
+        near, far = (near, middle) if below else (middle, far)
+    return far
+
+
+def test_the_slack_of_a_witness():
+    """True, open and false on both sides of where ln B(t) + |t| slack meets ln 1/2."""
+    shown = refused = 0
+    for seed in range(6):
+        classifier, alphas, labels = small(seed, n=6)
+        q, little = Fraction(1, 10), Fraction(1, 10**18)
+        for at, alpha in enumerate(alphas):
+            for c in (0, 1):
+                best = support.best_t(alpha, labels, q, c)
+                for t in (best, best / 3, best * 2):
+                    with mpmath.workdps(50):
+                        gap = -mpmath.log(2) - support.ln_bound(alpha, labels, q, t)
+                        meets = abs(gap) / abs(mpmath.mpf(t)) * 2**150
+                    meets = Fraction(int(meets), 2**150)
+                    near, far = meets * (1 - little), meets * (1 + little)
+                    if gap > 0:
+                        assert classifier.wins(at, q, Fraction(t), c, near)
+                        shown += 1
+                    else:
+                        assert not classifier.wins(at, q, Fraction(t), c, near)
+                        refused += 1
+                    with pytest.raises(checker.Open):
+                        classifier.wins(at, q, Fraction(t), c, far)
+                    assert not classifier.wins(at, q, -Fraction(t), c, near)
+    assert shown
+    assert refused
+
+
 # ------------------------------------------------------------------------------ whole runs
 
 WHOLE = {
@@ -545,6 +797,195 @@ def test_what_does_not_settle_is_open(monkeypatch, tmp_path):
     assert "no winner" in next(t for name, _, t, _ in report.steps if name == "radius.exact")
 
 
+def test_what_is_known_of_one_labelling_is_not_taken_for_another():
+    """Evidence with the t of log_error is asked of the flipped labels, not of those as they are."""
+    run, lines, arrays = made("by chernoff")
+    signed, records = support.issue(run, lines)
+    q, labels = Fraction(signed["noise_model"]["q"]), arrays["y_train"].tolist()
+    alphas, seen = support.alphas_of(arrays, ridge="1/3", intercept=True), 0
+    for record in records:
+        at, c = int(record["index"]), int(record["prediction"])
+        if not checker.is_majority(checker.binary64(record["log_error"], "")):
+            continue
+        t = float.fromhex(record["t"])
+        for flips in range(6):
+            worst = reference.worst_flips(alphas[at], labels, c, flips)
+            changed = reference.flip(labels, worst)
+            bound = support.ln_bound(alphas[at], changed, q, t)
+            forged = put(record, "evidence.proved", side("fourier", flips, "chernoff", record["t"]))
+            forged["radius"]["exact"] = {"proved": "5", "refuted_at": None}
+            forged["evidence"]["refuted"] = None
+            said, _ = answers(signed, [forged], arrays)
+            wrong = f"evidence.proved: chernoff does not show it for {flips}"
+            assert (wrong in said[record["index"]]) == bool(bound > -mpmath.log(2))
+            seen += wrong in said[record["index"]]
+    assert seen > 3
+
+
+def test_what_kl_proves_is_known_of_the_exact_radius():
+    arrays = support.points(1, n=16, spread=0.1)
+    run, lines, _ = support.slow_run(arrays, q="1/10")
+    signed, records = support.issue(run, lines)
+    bare = {"proved": side(), "refuted": None}
+    more = 0
+    for record in records:
+        shown = checker.is_majority(checker.binary64(record["log_error"], ""))
+        kl = max(int(record["radius"][name]) for name in ("kl", "tight")) if shown else -1
+        found = support.classifier_of(signed, arrays).bracket(
+            int(record["index"]), Fraction(1, 10), int(record["prediction"])
+        )
+        forged = put(record, "evidence", bare)
+        _, ((_, proved, refuted),) = answers(signed, [forged], arrays)
+        assert proved == max(kl, found.proved)
+        assert refuted == found.refuted
+        if kl > max(found.proved, 0):
+            more += 1
+            forged["evidence"] = {"proved": side(), "refuted": side()}
+            forged["radius"]["exact"]["refuted_at"] = str(kl)
+            assert false(signed, forged, arrays)
+            forged["radius"]["exact"]["refuted_at"] = str(kl + 1)
+            assert not false(signed, forged, arrays)
+    assert more
+
+
+def test_a_constant_vote_is_known_whole():
+    record, known = {"constant": True}, []
+    classifier = small(0)[0]
+    assert not list(classifier.false_sides(record, Fraction(1, 10), known))
+    assert known == [(record, classifier.n, None)]
+
+
+@pytest.mark.parametrize(
+    ("decided", "proved", "refuted", "closed"),
+    [
+        (True, 5, None, 1),
+        (True, 4, None, 0),
+        (True, 0, None, 0),
+        (True, 3, 4, 1),
+        (True, 3, 5, 0),
+        (False, 0, 1, 0),
+        (False, 5, None, 0),
+    ],
+)
+def test_a_bracket_is_closed_where_nothing_is_left_between(decided, proved, refuted, closed):
+    bracket = {"proved": str(proved), "refuted_at": refuted and str(refuted)}
+    record = {"decided": decided, "radius": {"exact": bracket}}
+    found = checker.exact_figures({"training_points": "5"}, [record], [record])
+    assert found["brackets"] == {"closed": str(closed), "open": str(1 - closed)}
+
+
+@pytest.mark.parametrize(
+    ("decided", "refuted", "held", "found", "state", "words"),
+    [
+        (True, 7, 3, 7, "checked", "proved 1, refuted 1"),
+        (True, 7, 4, 6, "checked", "proved 1, refuted 1"),
+        (True, 7, 2, 7, "not checked", "for 0 of 1, 2 of 3 flips in all, no winner for 0"),
+        (True, 7, 3, 8, "not checked", "for 0 of 1, for 1 only after 1 flips more in all, for 0"),
+        (True, 7, 3, None, "not checked", "for 0 only after 0 flips more in all, for 1 not at all"),
+        (True, 7, -1, 7, "not checked", "for 0 of 1, 0 of 3 flips in all, no winner for 1"),
+        (True, None, 3, None, "checked", "proved 1, refuted 0"),
+        (True, None, 3, 2, "checked", "proved 1, refuted 0"),
+        (False, 7, -1, 7, "checked", "proved 0, refuted 1"),
+        (False, 7, -1, 8, "not checked", "for 0 of 0, 0 of 0 flips in all, no winner for 0"),
+    ],
+)
+def test_no_bracket_is_called_checked_of_which_less_is_known(
+    decided, refuted, held, found, state, words
+):
+    bracket = {"proved": "3", "refuted_at": refuted and str(refuted)}
+    record = {"decided": decided, "radius": {"exact": bracket}}
+    said, text = checker.known_text([(record, held, found)])
+    assert said == state
+    assert words in text
+
+
+def parts(*, proved=3, refuted=5, decided=True, constant=False, kl=0, good=None, bad=None):
+    """Return the parts of a record that are its bracket."""
+    by = "constant" if constant else "fourier"
+    late = refuted and str(refuted)
+    return {
+        "decided": decided,
+        "constant": constant,
+        "radius": {"kl": str(kl), "exact": {"proved": str(proved), "refuted_at": late}},
+        "evidence": {
+            "proved": (good or side(by)) if decided else None,
+            "refuted": bad or (side() if refuted else None),
+        },
+    }
+
+
+FITTING = {
+    "as it is": {},
+    "closed": {"refuted": 4},
+    "all": {"proved": 8, "refuted": None},
+    "the last": {"refuted": 8},
+    "kl as much": {"kl": 3},
+    "undecided": {"decided": False, "proved": 0},
+    "flips at the ends": {
+        "good": side("fourier", 3, "berry-esseen"),
+        "bad": side("fourier", 5, "berry-esseen"),
+    },
+    "flips at the other ends": {
+        "good": side("fourier", 0, "berry-esseen"),
+        "bad": side("fourier", 8, "berry-esseen"),
+    },
+    "constant": {"constant": True, "proved": 8, "refuted": None},
+}
+UNFITTING = {
+    "beyond n": ({"refuted": 9}, "a bracket within 0 and n"),
+    "beyond n, proved": ({"proved": 9, "refuted": None}, "a bracket within 0 and n"),
+    "equal": ({"refuted": 3}, "a bracket within 0 and n"),
+    "kl above": ({"kl": 4}, "radii up to the exact one"),
+    "refuted without evidence": (
+        {"refuted": None, "bad": side()},
+        "evidence for what is said",
+    ),
+    "proof of a radius below": ({"good": side("fourier", 4, "no-noise")}, "flips within"),
+    "refutation too early": ({"bad": side("fourier", 4, "no-noise")}, "flips within"),
+    "refutation beyond n": ({"bad": side("fourier", 9, "no-noise")}, "flips within"),
+    "constant, refuted": ({"constant": True}, "constant"),
+    "constant, some": ({"constant": True, "refuted": None}, "constant for good"),
+    "constant, checked": (
+        {
+            "constant": True,
+            "proved": 8,
+            "refuted": None,
+            "good": side("constant", 8, "no-noise"),
+        },
+        "constant for good",
+    ),
+    "not constant": ({"good": side("constant")}, "constant by that"),
+    "constant by another": (
+        {"constant": True, "proved": 8, "refuted": None, "good": side("fourier")},
+        "constant by that",
+    ),
+    "check without flips": ({"good": side("fourier", None, "no-noise")}, "flips for a check"),
+    "flips without check": ({"good": side("fourier", 3)}, "flips for a check"),
+    "chernoff without t": ({"good": side("fourier", 3, "chernoff")}, "t for chernoff"),
+    "t without chernoff": ({"good": side("fourier", 3, "no-noise", "0x1p")}, "t for chernoff"),
+}
+
+
+@pytest.mark.parametrize("name", FITTING)
+def test_a_bracket_whose_parts_belong_together(name):
+    checker.check_bracket(parts(**FITTING[name]), 8, "here")
+
+
+@pytest.mark.parametrize("name", UNFITTING)
+def test_a_bracket_whose_parts_do_not(name):
+    members, text = UNFITTING[name]
+    with pytest.raises(checker.Bad, match=f"here: not {text}"):
+        checker.check_bracket(parts(**members), 8, "here")
+
+
+def test_a_bracket_without_its_evidence():
+    for name, decided in (("proved", True), ("refuted", True), ("proved", False)):
+        record = parts(decided=decided, proved=0)
+        record["evidence"][name] = None if decided else side()
+        with pytest.raises(checker.Bad, match="here: not evidence for what is said"):
+            checker.check_bracket(record, 8, "here")
+
+
 # ------------------------------------------------------------------------------ attack files
 
 
@@ -708,6 +1149,26 @@ def test_an_attack_that_does_not_work_is_false(tmp_path):
         changed = {**attack, "radius": dict(zip(("proved", "refuted_at"), radius, strict=True))}
         wrong = radius in ((40, 41), (60, 61), (1, 5), (35, 120))
         assert (steps_of(changed, arrays, tmp_path)["radius"] == ("failed", 1)) == wrong, radius
+
+
+def test_a_radius_rests_on_votes_that_are_shown_at_its_ridge(tmp_path):
+    attack, arrays = attacked("by chernoff")
+    bare = {"by": "fourier", "check": None, "t": None}
+    size = len(attack["flips"])
+    attack["radius"] = {"proved": 0, "refuted_at": size}
+    true = steps_of(attack, arrays, tmp_path)
+    assert true["before"] == true["after"] == true["radius"] == ("checked", 0)
+    for step in ("before", "after"):
+        found = steps_of({**attack, step: bare}, arrays, tmp_path)
+        assert found[step] == ("not checked", 0)
+        assert found["radius"] == ("not checked", 0)
+    late = {**attack, "radius": {"proved": 0, "refuted_at": size - 1}}
+    assert steps_of(late, arrays, tmp_path)["radius"] == ("not checked", 0)
+    again = copy.deepcopy(attack)
+    again["ridge"]["rule"], again["ridge_after"] = "paper", attack["ridge"]["value"]
+    found = steps_of(again, arrays, tmp_path)
+    assert found["after"] == ("checked", 0)
+    assert found["radius"] == ("not checked", 0)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ def attack(
     from certaudit.noise import check_label_noise
 
     check_label_noise(q)
-    if output is not None and output.exists() and not is_attack(output):
+    if output is not None and os.path.lexists(output) and not is_attack(output):
         raise InputError(f"{output}: exists, and is not an attack; another name is needed")
     checked, _ = load(data, label_column, positive, test_file)
     found = attack_label_flip(

@@ -91,8 +91,11 @@ def verify(
         raise click.UsageError("--seed belongs to --sample")
     if sample is not None and not seed:
         raise click.UsageError("--sample needs a --seed, one that the issuer did not know")
-    if not run.exists():
-        raise InputError(f"{run}: no such file or folder")
+    try:
+        run.stat()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{run}: {reason}") from None
     attack = is_attack(run)
     if attack and (key or sample or tsa_ca):
         raise click.UsageError(f"{run} is an attack: not signed, so no --key, --sample or --tsa-ca")

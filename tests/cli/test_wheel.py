@@ -129,7 +129,7 @@ def test_the_demo_runs_where_nothing_can_be_written(installed, tmp_path):
     done = run(installed.command, "demo", cwd=here, env=environment)
 
     assert re.search(
-        r"label flips +of training set +KL points +share +tight points +share", done.stdout
+        r"label flips +of training set +KL +tight +exact +share +under attack", done.stdout
     )
     assert "0 contradictions" in done.stdout
     (folder,) = installed.temporary.glob("certaudit-demo-*")

@@ -166,7 +166,7 @@ def test_two_classes_with_an_intercept_are_the_two_label_classifier(q, ridge):
     data = random_data(1, 240, 3, 2, 60)
     arrays = (data.x_train, data.y_train, data.x_test, data.y_test)
     for engine in ENGINES:
-        options = {"q": q, "ridge": ridge, "guarantee": "all", "engine": engine}
+        options = {"q": q, "ridge": ridge, "guarantee": "tight", "engine": engine}
         two = certify_label_flip(*arrays, **options).certificates
         for vote in VOTES:
             many = certify_multiclass(*arrays, vote=vote, **options).certificates

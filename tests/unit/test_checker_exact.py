@@ -6,7 +6,7 @@ import math
 from argparse import Namespace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, product
 from random import Random
 
 import exact_support as support
@@ -282,12 +282,11 @@ def test_berry_and_esseen_are_called_short_by_more_than_what_rounds():
     with mpmath.workdps(80):
         beta = mpmath.mpf(law.beta[0]) / 2**law.bits
         deviation = mpmath.sqrt(mpmath.mpf(law.deviation))
-        for part, fails in ((31, True), (33, False), (0, None)):
-            short = beta * (1 - mpmath.mpf(2) ** -part) if part else beta
+        for part, fails in ((31.5, True), (32.5, False), (40, False)):
+            short = beta * (1 - mpmath.mpf(2) ** -part)
             lead = int(deviation * mpmath.sqrt(2) * mpmath.erfinv(2 * short))
-            if fails is not None:
-                assert law.fails(lead) == fails
-                assert not law.holds(lead, 1)
+            assert law.fails(lead) == fails
+            assert not law.holds(lead, 1)
 
 
 # ------------------------------------------------------------- alphas that are off by much
@@ -297,7 +296,7 @@ def near_ties(seed):
     """Return a classifier without intercept of one column, votes within 2^-k of a tie."""
     random = Random(seed)
     n = random.randint(3, 6)
-    rows = [random.choice((1, 1, 2, 3, -1)) for _ in range(n)]
+    rows = [random.choice((1, 1, 2, 3, -1, Fraction(1, 1 << 20))) for _ in range(n)]
     labels = [int(random.random() < 0.8) for _ in range(n)]
     labels[0] = rows[0] = 1
     tests = []
@@ -308,7 +307,8 @@ def near_ties(seed):
         near = Fraction(sum(x * x for x in rows), 2 * part)
         near = round(near * 2**24) * Fraction(1, 2**24)
         far = random.choice((-1, 0, 0, 1)) * Fraction(1, 1 << random.choice(SIZES))
-        tests.append(float(near + far))
+        whole = seed % 2 and Fraction(math.floor(near) + random.randint(0, 1))  # 1 / (2 det M) off
+        tests.append(float(whole or near + far))
     values = (
         np.array(rows, dtype=float)[:, None],
         np.array(labels),
@@ -340,6 +340,15 @@ def bend(classifier, alphas, how):
 
     classifier.alphas = bent
     return classifier
+
+
+def test_alphas_are_off_by_no_more_than_is_said():
+    for seed in range(8):
+        for classifier, alphas, _ in (small(seed), near_ties(seed)):
+            for at, bits in product(range(len(alphas)), (0, 2, 5, 12, 160)):
+                found, extra = classifier.alphas(at, bits)
+                for a, x in zip(alphas[at], found, strict=True):
+                    assert abs(a * 2 ** (bits + extra) - x) <= 2 * classifier.reach
 
 
 @pytest.mark.parametrize("how", ["up", "down", "spread", "any"])

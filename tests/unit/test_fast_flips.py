@@ -667,7 +667,7 @@ OTHERS = {
     ),
     "constant for class 1, too": (
         wrong_brackets,
-        [("is_constant=prediction == 0 and", "is_constant=")],
+        [("return constant_bracket(prediction, votes.n)", "return constant_bracket(0, votes.n)")],
     ),
     "noise always flips none": (
         wrong_brackets,

@@ -253,7 +253,8 @@ class _InBalls:
         proved, end = (int(self._attack["radius"][name]) for name in ("proved", "refuted_at"))
         last = len(self._data.y_train) + 1 if found.refuted_at is None else found.refuted_at
         if found.proved >= end or last <= proved:
-            text = f"{found.proved} flips do not change the vote, {last} do: by the rigorous engine"
+            does = "none do" if found.refuted_at is None else f"{last} do"
+            text = f"{found.proved} flips do not change the vote, {does}: by the rigorous engine"
             yield Step("radius", checker.FAILED, text)
         elif proved <= found.proved and last <= end:
             text = f"proved {proved}, refuted at {end}: by the rigorous engine"

@@ -32,8 +32,6 @@ _CLASS = re.compile(r"\+?0*([01])(?:\.0*)?")
 _NOTHING = -1
 _NO_DERIVATION = (Reason.NO_EVIDENCE, Reason.NOT_DECIDED_HERE, Reason.LIMIT)
 """Why a row may be inconclusive by itself though nothing in it speaks against its radius."""
-_MOST_EXACT = 128
-"""Labels up to which balls are asked, too, about alphas that are exact: sums on a lattice."""
 _SLACK = 1 + Fraction(1, 1 << 52)
 """Covers the rounding of a correctly rounded sum."""
 
@@ -226,21 +224,10 @@ class FlipJudge:
         vote: int,
         error: Fraction,
     ) -> Bracket:
-        """Return what floats prove of a vote, closed by balls where these may do better."""
+        """Return what is proven of a vote, from rational alphas where there are any."""
         if exact is not None:
             return rigorous.bracket(exact, self.labels, self.q, vote)
-        found = bracket(alpha, self.labels, self.q, vote, alpha_error=error)
-        n = len(self.labels)
-        end = n + 1 if found.refuted_at is None else found.refuted_at
-        if error or n > _MOST_EXACT or end - found.proved == 1:
-            return found
-        other = rigorous.bracket(alpha, self.labels, self.q, vote)
-        last = n + 1 if other.refuted_at is None else other.refuted_at
-        proving = other if other.proved > found.proved else found
-        refuting = other if last < end else found
-        return Bracket(
-            vote, proving.proved, refuting.refuted_at, proving.proof, refuting.refutation
-        )
+        return bracket(alpha, self.labels, self.q, vote, alpha_error=error)
 
     def _mean_class(self, alpha: NDArray[np.float64]) -> int:
         """Return the class that probably wins: the sign of the mean score."""

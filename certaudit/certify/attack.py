@@ -35,8 +35,9 @@ class Attack:
     """A test point, the bracket of its exact radius, and the flips that change its vote.
 
     `flips` are the training points whose labels are flipped, the largest support first: as many as
-    `bracket.refuted_at`, none where that is None. `before` proves the vote for the prediction,
-    `after` that the vote is for the other class once they are flipped (each None: not proven).
+    `bracket.refuted_at`, none where that is None or not even the vote is proven: nothing is then
+    known to change. `before` proves the vote for the prediction, `after` that the vote is for the
+    other class once they are flipped (each None: not proven).
     They hold for the classifier with this ridge; `ridge_after` is the one that the paper's rule
     gives for the flipped labels, where the vote changes with that too.
     """
@@ -85,8 +86,8 @@ class Attack:
             "flips": [
                 {"index": i, "from": int(labels[i]), "to": 1 - int(labels[i])} for i in self.flips
             ],
-            "before": _side(self.before),
-            "after": _side(self.after),
+            "before": _proof_as_json(self.before),
+            "after": _proof_as_json(self.after),
         }
 
 
@@ -119,7 +120,7 @@ def attack_label_flip(
         found, alpha = _bracket(model, point, data.y_train, rate, facts)
     flips: tuple[int, ...] = ()
     after, again = None, None
-    if found.refuted_at is not None:
+    if found.proved >= 0 and found.refuted_at is not None:
         flips = tuple(
             worst_order(alpha, data.y_train, found.prediction)[: found.refuted_at].tolist()
         )
@@ -194,8 +195,8 @@ def _with_its_ridge(
     return None if found is None else (ridge, found)
 
 
-def _side(side: Side | None) -> dict[str, object] | None:
+def _proof_as_json(side: Side | None) -> dict[str, object] | None:
+    """Return what proves the vote of one labelling: a side without a number of flips."""
     if side is None:
         return None
-    t = None if side.t is None else side.t.hex()
-    return {"by": side.by, "check": side.check, "t": t}
+    return {name: value for name, value in side.as_json().items() if name != "flips"}

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
@@ -24,13 +25,20 @@ from certaudit.fast import flips as fast
 from certaudit.fast.tail import NoiseLogs, minimise, summarise
 from certaudit.rigorous import flips as rigorous
 from certaudit.rigorous.balls import from_ball, order, to_ball, working_precision
-from certaudit.rigorous.flips import MAX_ENUMERATED, Alphas, Bracket, Side, worst_order
+from certaudit.rigorous.flips import (
+    MAX_ENUMERATED,
+    Alphas,
+    Bracket,
+    Side,
+    ends,
+    supports,
+    worst_order,
+)
 from certaudit.rigorous.tail import log_error_bound
 
 __all__ = [
     "bracket_from_alpha",
     "bracket_of_point",
-    "flipped",
     "side_of_vote",
     "unsmoothed_brackets",
 ]
@@ -38,19 +46,9 @@ __all__ = [
 _ACCURACIES = (128, 1024)
 """Bits at which alphas are enclosed where floats have no error bound."""
 _BINS = 8192
+"""Into which alphas are sorted for Chernoff's bound."""
 _LOG_HALF = -0.6931471805599454
 """Just below ln 1/2."""
-
-
-def flipped(labels: Labels, alpha: Floats, prediction: int, flips: int) -> Labels:
-    """Return the labels after the worst `flips` flips, at most as many as have positive supports.
-
-    Proof: `proofs/exchange.md`.
-    """
-    found = labels.copy()
-    worst = worst_order(alpha, labels, prediction)[:flips]
-    found[worst] = 1 - found[worst]
-    return found
 
 
 def bracket_of_point(
@@ -119,8 +117,8 @@ def bracket_from_alpha(
 ) -> Bracket:
     """Return the bracket for alphas within `error` of these, in l1 distance.
 
-    It is that of the winner of the vote where that is proven, else of `prediction`. Where Berry
-    and Esseen prove nothing that a checker could verify, Chernoff's bound is tried.
+    It is that of the winner of the vote where that is proven, else of `prediction`. Where
+    Chernoff's bound gives a checker more than Berry and Esseen, its parameter is there.
 
     Proof: `proofs/flips.md`.
     """
@@ -143,7 +141,7 @@ def unsmoothed_brackets(
 
     Proof: `proofs/exchange.md`.
     """
-    blocks = AlphaBlocks(model, Fraction(1, 4))
+    blocks = AlphaBlocks(model, Fraction(1, 4))  # of any noise: only alpha'y is used
     buffer = blocks.buffer()
     for _, some in groupby(indices, key=lambda index: index // blocks.step):
         block = blocks(list(some), buffer)
@@ -171,9 +169,9 @@ def side_of_vote(
     Proof: `proofs/flips.md`.
     """
     found, method = fast.vote_winner(alpha, labels, q, alpha_error=error)
-    chernoff = _Chernoff(alpha, error, labels, q, winner)
     if found == winner and method in ("no-noise", "berry-esseen"):
         return Side(method, 0, method)
+    chernoff = _Chernoff(alpha, error, labels, q, winner)
     t = chernoff.witness(0, winner)
     if t is not None and chernoff.is_proof(0, t):
         return Side(method or "chernoff", 0, "chernoff", t)
@@ -181,29 +179,50 @@ def side_of_vote(
 
 
 class _Chernoff:
-    """Chernoff's bound on the vote after so many worst flips."""
+    """Chernoff's bound on the vote for `prediction` after so many worst flips."""
 
     def __init__(
         self, alpha: Floats, error: Fraction, labels: Labels, q: Fraction, prediction: int
     ) -> None:
-        self.alpha, self.labels, self.q, self.error = alpha, labels, q, error
-        self.prediction = prediction
-        self.positive = len(worst_order(alpha, labels, prediction))
-        self.noise = NoiseLogs.of(q)
+        self.alpha, self.error, self.labels = alpha, error, labels
+        self.q, self.prediction = q, prediction
+
+    @cached_property
+    def order(self) -> Labels:
+        """The training points of positive support, the largest first."""
+        return worst_order(self.alpha, self.labels, self.prediction)
+
+    def scores(self) -> Floats:
+        """Return about how many deviations the mean margin is above 0, after 0, 1, ... flips.
+
+        Decides only which numbers of flips are tried.
+        """
+        q, side = float(self.q), 2 * self.prediction - 1
+        taken = np.concatenate([[0.0], np.cumsum(np.abs(self.alpha[self.order]))])
+        start = side * (self.alpha[self.labels == 1].sum() - 0.5)
+        mean = start - q * supports(self.alpha, self.labels, self.prediction).sum()
+        with np.errstate(all="ignore"):
+            spread = math.sqrt(q * (1 - q)) * np.linalg.norm(self.alpha)
+            return np.asarray((mean - (1 - 2 * q) * taken) / spread)
+
+    def _flipped(self, flips: int) -> Labels:
+        found = self.labels.copy()
+        worst = self.order[:flips]
+        found[worst] = 1 - found[worst]
+        return found
 
     def witness(self, flips: int, winner: int) -> float | None:
         """Return a t that proves the vote for `winner` after so many worst flips, in floats."""
-        labels = flipped(self.labels, self.alpha, self.prediction, flips)
-        summary = summarise(self.alpha[None, :], labels, 2, _BINS)
-        direction = np.array([2.0 * winner - 1.0])
+        summary = summarise(self.alpha[None, :], self._flipped(flips), 2, _BINS)
+        direction, error = np.array([2.0 * winner - 1.0]), np.array([round_up(self.error)])
         with np.errstate(all="ignore"):
-            tau, bounds = minimise(summary, direction, self.noise, np.array([round_up(self.error)]))
+            tau, bounds = minimise(summary, direction, NoiseLogs.of(self.q), error)
         t = float(tau[0] * summary.scale[0])
         return t if bounds.upper[0] < _LOG_HALF and math.isfinite(t) else None
 
     def is_proof(self, flips: int, t: float) -> bool:
         """Return whether t proves that vote, in balls."""
-        labels = flipped(self.labels, self.alpha, self.prediction, flips)
+        labels = self._flipped(flips)
         zeros, ones = self.alpha[labels == 0].tolist(), self.alpha[labels == 1].tolist()
         bound = log_error_bound(t, zeros, ones, self.q, alpha_error=self.error)
         with working_precision(128):
@@ -211,33 +230,40 @@ class _Chernoff:
 
 
 def _with_chernoff(found: Bracket, chernoff: _Chernoff) -> Bracket:
-    """Return the bracket with Chernoff's bounds where a checker had nothing."""
+    """Return the bracket with Chernoff's bounds where these give a checker more than it had."""
     proof, refutation = found.proof, found.refutation
-    if proof is not None and proof.check is None and proof.by != "constant":
-        most = min(found.proved, chernoff.positive)
-        flips, t = _farthest(lambda r: chernoff.witness(r, found.prediction), most, -1)
-        if t is not None and chernoff.is_proof(flips, t):
-            everything = found.proved == len(chernoff.labels) and flips == chernoff.positive
-            flips = found.proved if everything else flips
-            proof = replace(proof, flips=flips, check="chernoff", t=t)
-    if refutation is not None and refutation.check is None and found.refuted_at is not None:
-        least, most = found.refuted_at, chernoff.positive
+    if found.proof == Side("constant") or found.refutation == Side("constant"):
+        return found
+    positive, scores = len(chernoff.order), chernoff.scores()
+    if proof is not None:
+        # Of a normal law it proves what is more than 1.18 deviations away.
+        known = -1 if proof.flips is None else min(proof.flips, positive)
+        most = min(found.proved, positive)
+        if proof.check is None or np.count_nonzero(scores > 1) - 1 > known:
+            flips, t = _farthest(lambda r: chernoff.witness(r, found.prediction), most, known)
+            if t is not None and chernoff.is_proof(flips, t):
+                proved, _ = ends(len(chernoff.labels), positive, flips, positive + 1)
+                flips = min(proved, found.proved)
+                proof = replace(proof, flips=flips, check="chernoff", t=t)
+    if refutation is not None and found.refuted_at is not None:
         # The other way round: from the most flips there are down to the least.
-        flips, t = _farthest(
-            lambda r: chernoff.witness(most - r, 1 - found.prediction), most - least, -1
-        )
-        if t is not None and chernoff.is_proof(most - flips, t):
-            refutation = replace(refutation, flips=most - flips, check="chernoff", t=t)
+        known = -1 if refutation.flips is None else positive - refutation.flips
+        most = positive - found.refuted_at
+        if refutation.check is None or np.count_nonzero(scores < -1) - 1 > known:
+            left, t = _farthest(
+                lambda r: chernoff.witness(positive - r, 1 - found.prediction), most, known
+            )
+            if t is not None and chernoff.is_proof(positive - left, t):
+                refutation = replace(refutation, flips=positive - left, check="chernoff", t=t)
     return replace(found, proof=proof, refutation=refutation)
 
 
 def _farthest(
     witness: Callable[[int], float | None], most: int, low: int
 ) -> tuple[int, float | None]:
-    """Return the largest number up to `most` with a witness, and it, by bisection from 0."""
+    """Return the largest number above `low` up to `most` with a witness, and it, by bisection."""
     best: tuple[int, float | None] = (low, None)
-    high = most + 1
-    guess = most
+    high, guess = most + 1, most
     while high - low > 1:
         t = witness(guess)
         if t is None:

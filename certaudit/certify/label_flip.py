@@ -93,7 +93,7 @@ class Certificate:
         exact = {"proved": self.radii()["exact"], "refuted_at": self.exact.refuted_at}
         found["radius"] = {**self.radii(), "exact": exact}
         sides = {"proved": self.exact.proof, "refuted": self.exact.refutation}
-        found["evidence"] = {name: _side_as_json(side) for name, side in sides.items()}
+        found["evidence"] = {name: side and side.as_json() for name, side in sides.items()}
         return found
 
     def radii(self) -> dict[str, int]:
@@ -125,8 +125,8 @@ class LabelFlipRun(Run[Certificate]):
     def attacked_counts(self) -> list[int]:
         """Return, for r = 0, 1, ..., how many points are right and not refuted at r flips.
 
-        An upper bound on what any certificate of r flips can be true of; the last number is that
-        of points that nothing refutes.
+        Of decided points no true certificate of r flips is beyond these; the last number is that of
+        points that nothing refutes.
         """
         right = [c.exact for c in self.certificates if c.prediction == c.label]
         refuted = [each.refuted_at for each in right if each is not None]
@@ -614,10 +614,3 @@ def _contradiction(index: int, text: str) -> CertauditError:
     return CertauditError(
         f"internal error: test point {index}: proven were {text}; please report it"
     )
-
-
-def _side_as_json(side: Side | None) -> dict[str, object] | None:
-    if side is None:
-        return None
-    t = None if side.t is None else side.t.hex()
-    return {"by": side.by, "flips": side.flips, "check": side.check, "t": t}

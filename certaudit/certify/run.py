@@ -26,6 +26,7 @@ __all__ = [
     "check_choices",
     "collected",
     "fitted",
+    "how_many_reach",
     "lower_share",
     "share_down",
     "share_up",
@@ -117,9 +118,7 @@ class Run(Generic[C]):
         proven not to change under r label flips.
         """
         right = (c for c in self.certificates if c.decided and c.prediction == c.label)
-        radii = [c.radii()[guarantee] for c in right]
-        histogram = np.bincount(radii, minlength=1) if radii else np.zeros(1, dtype=np.int64)
-        return [int(count) for count in np.cumsum(histogram[::-1])[::-1]]
+        return how_many_reach([c.radii()[guarantee] for c in right])
 
     def findings(self) -> list[findings.Finding]:
         """Return what a reader should know before trusting the numbers."""
@@ -158,6 +157,15 @@ class Run(Generic[C]):
         if not any(c.decided for c in self.certificates):
             found.append(findings.Finding(findings.NOTHING_DECIDED, "every radius is 0"))
         return found
+
+
+def how_many_reach(radii: Sequence[int]) -> list[int]:
+    """Return, for r = 0, 1, ... to the largest radius, how many of them are at least r.
+
+    Proof: `proofs/certificate.md`.
+    """
+    histogram = np.bincount(radii, minlength=1) if len(radii) else np.zeros(1, dtype=np.int64)
+    return [int(count) for count in np.cumsum(histogram[::-1])[::-1]]
 
 
 def check_choices(

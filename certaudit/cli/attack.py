@@ -85,7 +85,7 @@ def attack(
     except InputError as error:
         raise InputError(f"{data}: {error}") from None
     closed = found.bracket.proved == len(checked.y_train)
-    if found.bracket.refuted_at is None:
+    if not found.flips:
         excluded = f"{found.bracket.proved} flips are proven not to change the vote"
         if found.bracket.proved < 0:
             excluded = "not even the vote is proven"

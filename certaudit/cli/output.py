@@ -263,6 +263,7 @@ def _exact_report(run: LabelFlipRun, counts: dict[str, list[int]]) -> list[Rende
     attacked = run.attacked_counts()
     names = [f">{_SPELLED[name]}" for name in counts]
     certified = table(">label flips", ">of training set", *names, ">share", ">under attack")
+    # The exact curve may go on to n, where nothing is refuted; all else ends before.
     last = max(len(attacked), *(len(known) for name, known in counts.items() if name != "exact"))
     for r in _selected_radii(last - 1):
         points = [known[r] if r < len(known) else 0 for known in counts.values()]

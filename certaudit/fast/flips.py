@@ -8,7 +8,7 @@ labels, so a bracket costs one sort and about thirty products over the training 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
@@ -25,13 +25,14 @@ from certaudit.rigorous.flips import (
     BERRY_ESSEEN,
     MAX_ENUMERATED,
     Bracket,
-    Side,
     bracket_of,
     checked,
     constant_bracket,
+    ends,
     gaussian_above,
     searched,
     supports,
+    with_evidence,
 )
 
 __all__ = ["bracket", "unsmoothed_bracket", "vote_winner"]
@@ -52,9 +53,11 @@ _LN2 = 0.6931471805599454
 _WRAP = 15.0
 """ln of twice the inverse of the chance, at most, that the sum leaves its period: 6e-7."""
 _SPREADS = 2.0
+"""Deviations that means may be away from 0 without more wrapping than that."""
 _LEVELS = (255, 1023, 4095, 16383)
 """Frequencies of the enclosure by Fourier series that are tried."""
 _STRIDE = 64
+"""Frequencies in a row of the table of their moduli."""
 _CELLS = 4096
 """Cells of an eighth of the period into which alphas are sorted for the bound on the modulus."""
 _LATTICE = 2048
@@ -107,7 +110,7 @@ def bracket(
             )
             methods = dict.fromkeys((low, high), "lattice") | methods
     found = bracket_of(prediction, votes.n, votes.positive, low, high, methods)
-    return decided.with_checks(found)
+    return with_evidence(found, votes.n, votes.positive, decided.checkable)
 
 
 def vote_winner(
@@ -149,7 +152,7 @@ def unsmoothed_bracket(
     if votes.is_constant:
         return (-1, 0) if prediction == 1 else (votes.n, None)
     low, high = votes.edges(votes.start - votes.taken, votes.error)
-    return (votes.n if low == votes.positive else low), (high if high <= votes.positive else None)
+    return ends(votes.n, votes.positive, low, high)
 
 
 def _votes(
@@ -173,12 +176,10 @@ class _Decided:
 
     def __init__(self, votes: _Votes) -> None:
         self.votes = votes
-        # Of equal ones the last: a checker verifies it without more ado.
-        sides = {
-            "chernoff": votes.by_bernstein(),
-            "no-noise": votes.by_no_noise(),
-            "berry-esseen": votes.by_berry_esseen(),
-        }
+        self.checkable = {"no-noise": votes.by_no_noise(), "berry-esseen": votes.by_berry_esseen()}
+        # Of equal ones the last: a checker verifies it without more ado (of Chernoff's bound it
+        # needs the parameter, too).
+        sides = {"chernoff": votes.by_bernstein(), **self.checkable}
         self.lows = {low: name for name, (low, _) in sides.items()}
         self.highs = {high: name for name, (_, high) in sides.items()}
         self.low, self.high = max(self.lows), min(self.highs)
@@ -205,18 +206,6 @@ class _Decided:
         if high >= self.high:
             found[high] = self.highs[self.high]
         return found
-
-    def with_checks(self, found: Bracket) -> Bracket:
-        """Return the bracket with what a checker can verify of each side."""
-        proof, refutation, votes = found.proof, found.refutation, self.votes
-        # Of Chernoff's bound a checker needs the parameter, too.
-        if proof is not None and self.low >= 0 and self.lows[self.low] != "chernoff":
-            flips = votes.n if self.low == votes.positive else self.low
-            proof = Side(proof.by, flips, self.lows[self.low])
-        last = self.high <= votes.positive
-        if refutation is not None and last and self.highs[self.high] != "chernoff":
-            refutation = Side(refutation.by, self.high, self.highs[self.high])
-        return replace(found, proof=proof, refutation=refutation)
 
 
 @dataclass(frozen=True)

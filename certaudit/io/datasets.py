@@ -9,7 +9,7 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 
 from certaudit.errors import InputError
 
-__all__ = ["KEYS", "MAX_BYTES", "UNREADABLE", "RawDataSet", "read_data_set"]
+__all__ = [
+    "KEYS",
+    "MAX_BYTES",
+    "UNREADABLE",
+    "RawDataSet",
+    "npz_arrays",
+    "npz_names",
+    "read_data_set",
+]
 
 KEYS = ("X_train", "y_train", "X_test", "y_test")
 MAX_BYTES = 1 << 34
@@ -154,19 +162,38 @@ def _map_npy(path: Path) -> NDArray[Any]:
 
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            sizes = {info.filename: info.file_size for info in members}
-    except UNREADABLE as error:
-        raise InputError(f"{path}: not a readable .npz file ({_why(error)})") from None
-    if len(sizes) < len(members):
-        raise InputError(f"{path}: two members have the same name")
-    missing = [key for key in KEYS if f"{key}.npy" not in sizes]
+    present = npz_names(path)
+    missing = [key for key in KEYS if key not in present]
     if missing:
         raise InputError(f"{path}: no array {', '.join(missing)} (needed: {', '.join(KEYS)})")
+    return npz_arrays(path, KEYS)
+
+
+def npz_names(path: Path) -> set[str]:
+    """Return the names of the arrays of an .npz file.
+
+    Raises InputError where it is none, or holds two members of one name.
+    """
+    _first_bytes(path)  # says it best where there is no such file
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except UNREADABLE as error:
+        raise InputError(f"{path}: not a readable .npz file ({_why(error)})") from None
+    if len(set(names)) < len(names):
+        raise InputError(f"{path}: two members have the same name")
+    return {name.removesuffix(".npy") for name in names if name.endswith(".npy")}
+
+
+def npz_arrays(path: Path, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of these names, which an .npz file holds.
+
+    Raises InputError, naming the array, for one that cannot be read, is too large or holds objects.
+    """
+    with zipfile.ZipFile(path) as archive:
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
     arrays = {}
-    for key in KEYS:
+    for key in keys:
         if sizes[f"{key}.npy"] > MAX_BYTES:
             raise InputError(f"{path}: {key} has more than {MAX_BYTES} bytes")
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certaudit.errors import InputError
-from certaudit.io.datasets import KEYS, MAX_BYTES, UNREADABLE, read_data_set
+from certaudit.io.datasets import KEYS, npz_arrays, npz_names, read_data_set
 
 __all__ = ["AlphaVectors", "read_evidence"]
 
@@ -37,7 +35,7 @@ def read_evidence(path: Path) -> AlphaVectors | dict[str, NDArray[Any]]:
 
     Raises InputError, naming the file and the array, for whatever is neither.
     """
-    names = _members(path)
+    names = npz_names(path)
     if "alpha" not in names:
         if not names & {"X_train", "X_test"}:
             raise InputError(
@@ -48,46 +46,11 @@ def read_evidence(path: Path) -> AlphaVectors | dict[str, NDArray[Any]]:
         raise InputError(f"{path}: holds alpha vectors and a data set: which one is the evidence?")
     if "y_train" not in names:
         raise InputError(f"{path}: no array y_train (alpha needs the training labels)")
-    arrays = _arrays(path, [name for name in ("alpha", "y_train", "index") if name in names])
+    arrays = npz_arrays(path, [name for name in ("alpha", "y_train", "index") if name in names])
     try:
         return _checked(arrays)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-def _members(path: Path) -> set[str]:
-    """Return the names of the arrays of an archive."""
-    try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path}: not a regular file")
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-    except UNREADABLE as error:
-        raise InputError(f"{path}: not a readable .npz file ({_why(error)})") from None
-    names = [info.filename for info in members]
-    if len(set(names)) < len(names):
-        raise InputError(f"{path}: two members have the same name")
-    for info in members:
-        if info.file_size > MAX_BYTES:
-            raise InputError(f"{path}: {info.filename[:40]!r} has more than {MAX_BYTES} bytes")
-    return {name.removesuffix(".npy") for name in names if name.endswith(".npy")}
-
-
-def _arrays(path: Path, names: list[str]) -> dict[str, NDArray[Any]]:
-    found: dict[str, NDArray[Any]] = {}
-    for name in names:
-        try:
-            # Headers of Python 2 come with a warning that would be noise here.
-            with (
-                warnings.catch_warnings(action="ignore"),
-                np.load(path, allow_pickle=False) as archive,
-            ):
-                found[name] = np.asarray(archive[name])
-        except (*UNREADABLE, MemoryError) as error:
-            raise InputError(f"{path}: {name} cannot be read ({_why(error)})") from None
-    return found
 
 
 def _checked(arrays: Mapping[str, NDArray[Any]]) -> AlphaVectors:
@@ -125,10 +88,3 @@ def _indexes(arrays: Mapping[str, NDArray[Any]], rows: int) -> NDArray[np.int64]
     if (times > 1).any():
         raise InputError(f"index: {values[times > 1][0]} is there twice")
     return found
-
-
-def _why(error: BaseException) -> str:
-    """Return the first line of what a library said, without its length."""
-    text = str(error).strip() or type(error).__name__
-    first = text.splitlines()[0]
-    return first if len(first) <= 100 else first[:97] + "..."

@@ -63,8 +63,8 @@ class Unsigned:
         )
 
 
-class _Certificate(msgspec.Struct, forbid_unknown_fields=True):
-    """A line of certificates.jsonl, in its order."""
+class _TwoLabels(msgspec.Struct, forbid_unknown_fields=True):
+    """How a line of certificates.jsonl of two labels begins, in its order."""
 
     index: int
     prediction: int
@@ -74,13 +74,18 @@ class _Certificate(msgspec.Struct, forbid_unknown_fields=True):
     t: str | None
     log_error: float | None
     p_lower: float
-    radius: dict[str, int]
 
     def members(self) -> dict[str, object]:
         """Return the members of the record that it has of its own kind."""
         bound = self.log_error
         found = {"type": RECORD_TYPE, "constant": self.constant, "t": self.t}
         return {**found, "log_error": None if bound is None else bound.hex()}
+
+
+class _Certificate(_TwoLabels, forbid_unknown_fields=True):
+    """A line of certificates.jsonl, in its order."""
+
+    radius: dict[str, int]
 
 
 class _Side(msgspec.Struct, forbid_unknown_fields=True):
@@ -106,10 +111,10 @@ class _ExactBracket(msgspec.Struct, forbid_unknown_fields=True):
     refuted_at: int | None
 
 
-class _ExactCertificate(_Certificate, forbid_unknown_fields=True):
+class _ExactCertificate(_TwoLabels, forbid_unknown_fields=True):
     """A line of certificates.jsonl of a run with the exact radius, in its order."""
 
-    radius: dict[str, int | _ExactBracket]  # type: ignore[assignment]
+    radius: dict[str, int | _ExactBracket]
     evidence: _Sides
 
     def members(self) -> dict[str, object]:
@@ -166,7 +171,7 @@ def read_run(
     parsed = _read_run_json(run, run_name)
     digest = run_digest(parsed)
     series, tree = Series(parsed, digest), Tree()
-    shape: type[_Certificate | _MulticlassCertificate] = _Certificate
+    shape: type[_Certificate | _ExactCertificate | _MulticlassCertificate] = _Certificate
     if parsed.exact:
         shape = _ExactCertificate
     elif parsed.multiclass:
@@ -210,7 +215,7 @@ def read_run(
     return Unsigned(parsed, b"\n".join(lines) + b"\n", tree.root(), tree.size)
 
 
-def _whole_numbers(value: Any) -> Any:  # noqa: ANN401  (JSON)
+def _whole_numbers(value: object) -> object:
     """Return a JSON value with integers as text."""
     if isinstance(value, dict):
         return {name: _whole_numbers(each) for name, each in value.items()}

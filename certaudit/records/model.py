@@ -466,8 +466,8 @@ class ExactEvidence(Closed, frozen=True):
     refuted: Side | None
 
 
-class Record(Closed, frozen=True, tag_field="type", tag=RECORD_TYPE):
-    """One line of records.jsonl: a certificate of one test point, of two labels."""
+class TwoLabels(Closed, frozen=True):
+    """What the records of two labels have in common."""
 
     run: Digest
     index: Count
@@ -478,34 +478,41 @@ class Record(Closed, frozen=True, tag_field="type", tag=RECORD_TYPE):
     t: Binary64 | None
     log_error: Binary64 | Ball | None
     p_lower: Binary64
-    radius: Radius
     engine: str
     annotations: dict[str, Any]
 
     def __post_init__(self) -> None:
-        _check_bound(self)
+        t, log_error = self.t, self.log_error
+        if (t is None) != self.constant or (log_error is None) != self.constant:
+            raise InputError("t and log_error are null when, and only when, constant is true")
+        if isinstance(log_error, tuple):
+            ball = Enclosure.from_wire(list(log_error))
+            if max(abs(ball.mid_exponent), abs(ball.rad_exponent)) > MAX_EXPONENT:
+                raise InputError(f"log_error: an exponent beyond {MAX_EXPONENT}")
+        elif t is not None and log_error is not None:
+            _check_binary64((t, log_error))
+        if isinstance(log_error, tuple) and t is not None:
+            _check_binary64((t,))
+
+
+class Record(TwoLabels, frozen=True, tag_field="type", tag=RECORD_TYPE):
+    """One line of records.jsonl: a certificate of one test point, of two labels."""
+
+    radius: Radius
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         _check_certificate(self)
 
 
-class ExactRecord(Closed, frozen=True, tag_field="type", tag=EXACT_RECORD_TYPE):
+class ExactRecord(TwoLabels, frozen=True, tag_field="type", tag=EXACT_RECORD_TYPE):
     """One line of records.jsonl: a certificate of one test point, with the exact radius."""
 
-    run: Digest
-    index: Count
-    label: Label
-    prediction: Label
-    decided: bool
-    constant: bool
-    t: Binary64 | None
-    log_error: Binary64 | Ball | None
-    p_lower: Binary64
     radius: ExactRadius
     evidence: ExactEvidence
-    engine: str
-    annotations: dict[str, Any]
 
     def __post_init__(self) -> None:
-        _check_bound(self)
+        super().__post_init__()
         _check_certificate(self)
         self._check_bracket()
 
@@ -573,21 +580,6 @@ class MulticlassRecord(Closed, frozen=True, tag_field="type", tag=MULTICLASS_REC
 
 
 AnyRecord: TypeAlias = Record | MulticlassRecord | ExactRecord
-
-
-def _check_bound(record: Record | ExactRecord) -> None:
-    """Check t and log_error of two labels."""
-    t, log_error = record.t, record.log_error
-    if (t is None) != record.constant or (log_error is None) != record.constant:
-        raise InputError("t and log_error are null when, and only when, constant is true")
-    if isinstance(log_error, tuple):
-        ball = Enclosure.from_wire(list(log_error))
-        if max(abs(ball.mid_exponent), abs(ball.rad_exponent)) > MAX_EXPONENT:
-            raise InputError(f"log_error: an exponent beyond {MAX_EXPONENT}")
-    elif t is not None and log_error is not None:
-        _check_binary64((t, log_error))
-    if isinstance(log_error, tuple) and t is not None:
-        _check_binary64((t,))
 
 
 def _check_log_error(text: str) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from certaudit.certify.flips import unsmoothed_brackets
 from certaudit.certify.label_flip import LabelFlipRun
 from certaudit.certify.least_squares import LeastSquares
+from certaudit.certify.run import how_many_reach
 from certaudit.exact import format_rational
 from certaudit.report.figures import picture, spelled
 
@@ -101,7 +102,7 @@ def accuracy_curves(run: LabelFlipRun) -> AccuracyCurves:
     """
     n, hits = len(run.data.y_train), run.hits()
     falling = {name: run.certified_counts(name) for name in ("kl", "tight", "exact")}
-    falling["unsmoothed"] = _counts(_unsmoothed_radii(run))
+    falling["unsmoothed"] = how_many_reach(list(_unsmoothed_radii(run)))
     attacked = run.attacked_counts()
     # A curve that has ended has fallen to 0; of n labels no more than n can be flipped.
     whole = [attacked, *([*curve, 0][: n + 1] for curve in falling.values())]
@@ -135,13 +136,6 @@ def _unsmoothed_radii(run: LabelFlipRun) -> Iterable[int]:
     for certificate, (prediction, proved, _) in zip(run.certificates, found, strict=True):
         if prediction == certificate.label and proved >= 0:
             yield proved
-
-
-def _counts(radii: Iterable[int]) -> list[int]:
-    """Return, for r = 0, 1, ... to the largest, how many radii are at least r."""
-    found = list(radii)
-    histogram = np.bincount(found, minlength=1) if found else np.zeros(1, dtype=np.int64)
-    return [int(count) for count in np.cumsum(histogram[::-1])[::-1]]
 
 
 def _last_fall(curve: Sequence[int]) -> int:

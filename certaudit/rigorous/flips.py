@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -28,7 +28,6 @@ from certaudit.rigorous.balls import from_ball, order, to_ball, working_precisio
 __all__ = [
     "BERRY_ESSEEN",
     "MAX_ENUMERATED",
-    "METHODS",
     "Alphas",
     "Bracket",
     "Side",
@@ -37,24 +36,16 @@ __all__ = [
     "bracket_of",
     "checked",
     "constant_bracket",
+    "ends",
     "gaussian_above",
     "searched",
     "supports",
     "unsmoothed_bracket",
     "vote_winner",
+    "with_evidence",
     "worst_order",
 ]
 
-METHODS: Final = (
-    "constant",
-    "no-noise",
-    "enumeration",
-    "chernoff",
-    "berry-esseen",
-    "fourier",
-    "lattice",
-)
-"""What proves one side of a bracket."""
 BERRY_ESSEEN: Final = Fraction(56, 100)
 """The constant for summands of different laws (Shevtsova 2010)."""
 MAX_ENUMERATED: Final = 24
@@ -71,8 +62,10 @@ _LEVELS = (255, 1023, 4095, 16383)
 _CELLS = 4096
 """Most cells of an eighth of the period into which alphas are sorted to bound the modulus."""
 _STRIDE = 64
+"""Frequencies in a row of the table of their moduli."""
 _AFRESH = 16
-_FARTHEST = 8.0
+"""Powers multiplied in a row before they are computed afresh, so that balls stay narrow."""
+_LARGEST_QUANTILE = 8.0
 _MOST_PRODUCTS = 1 << 22
 """Factors of characteristic functions multiplied for one vote, at most."""
 _SMALL = Fraction(1, 100)
@@ -88,8 +81,9 @@ Alphas: TypeAlias = Sequence[float] | Sequence[Fraction] | NDArray[np.float64]
 class Side:
     """How one side of a bracket was proven.
 
-    `by`, one of METHODS, proved the number itself. `check` proves `flips`, the strongest number
-    that a checker can verify by itself: "no-noise", "berry-esseen", or "chernoff" with the signed
+    `by` proved the number itself: "constant", "no-noise", "enumeration", "chernoff",
+    "berry-esseen", "fourier" or "lattice". `check` proves `flips`, the strongest number that a
+    checker can verify by itself: "no-noise", "berry-esseen", or "chernoff" with the signed
     parameter `t`; None where it can verify none.
     """
 
@@ -97,6 +91,11 @@ class Side:
     flips: int | None = None
     check: str | None = None
     t: float | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the side as plain JSON values, t in hexadecimal."""
+        t = None if self.t is None else self.t.hex()
+        return {"by": self.by, "flips": self.flips, "check": self.check, "t": t}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +174,8 @@ def bracket(
         return found
 
     low, high = searched(sign, votes.positive, votes.middle)
-    return votes.bracket(low, high, methods)
+    found = bracket_of(prediction, votes.n, votes.positive, low, high, methods)
+    return with_evidence(found, votes.n, votes.positive, votes.edges())
 
 
 def constant_bracket(prediction: int, n: int) -> Bracket:
@@ -405,9 +405,9 @@ class Votes:
         # Whole numbers are quicker than rationals: all over one denominator.
         parts = [*self.ordered, self.margins[flips], self.error]
         bottom = math.lcm(*(value.denominator for value in parts))
-        *supports, base, error = (int(value * bottom) for value in parts)
+        *whole, base, error = (int(value * bottom) for value in parts)
         # Noise takes the support of a label off, or gives it back where the label was flipped.
-        moves = [s if at < flips else -s for at, s in enumerate(supports)]
+        moves = [s if at < flips else -s for at, s in enumerate(whole)]
         left, right = _sums(moves[: self.n // 2]), _sums(moves[self.n // 2 :])
         # A score of 1/2 counts for class 1.
         count = bisect_left if self.prediction == 1 else bisect_right
@@ -469,9 +469,27 @@ class Votes:
     def _series(self) -> _Series:
         return _Series(self)
 
-    def bracket(self, low: int, high: int, methods: Mapping[int, str]) -> Bracket:
-        """Return the bracket of votes that hold at `low` (-1: none does), and change at `high`."""
-        return bracket_of(self.prediction, self.n, self.positive, low, high, methods)
+    def edges(self) -> dict[str, tuple[int, int]]:
+        """Return, for methods that a checker has, the most flips that hold, the least that change.
+
+        As `searched` does; methods that decide nothing here are left out.
+        """
+        tried: dict[str, Callable[[int], int]] = {}
+        if self._mostly_unflipped:
+            tried["no-noise"] = self._unflipped
+        if self.quantile is not None:
+            tried["berry-esseen"] = self._berry_esseen
+        return {name: searched(each, self.positive, self.middle) for name, each in tried.items()}
+
+
+def ends(n: int, positive: int, low: int, high: int) -> tuple[int, int | None]:
+    """Return `proved` and `refuted_at` of votes that hold after `low` flips, change after `high`.
+
+    -1 and `positive` + 1 where there are none; n where every support that there is was flipped.
+
+    Proof: `proofs/exchange.md`.
+    """
+    return (n if low == positive else low), (high if high <= positive else None)
 
 
 def bracket_of(
@@ -483,21 +501,30 @@ def bracket_of(
 
     Proof: `proofs/exchange.md`.
     """
+    proved, refuted_at = ends(n, positive, low, high)
+    proof = Side(methods[low]) if low >= 0 else None
+    refutation = None if refuted_at is None else Side(methods[high])
+    return Bracket(prediction, proved, refuted_at, proof, refutation)
 
-    def side(flips: int, number: int) -> Side | None:
-        by = methods.get(flips, "")
-        if not by:
-            return None
-        return Side(by, number, by) if by in ("no-noise", "berry-esseen") else Side(by)
 
-    proved = n if low == positive else low
-    return Bracket(
-        prediction,
-        proved,
-        high if high <= positive else None,
-        side(low, proved) if low >= 0 else None,
-        side(high, high) if high <= positive else None,
-    )
+def with_evidence(
+    found: Bracket, n: int, positive: int, edges: Mapping[str, tuple[int, int]]
+) -> Bracket:
+    """Return a bracket with the strongest of the edges, by method, that a checker can verify.
+
+    `edges` are those of methods that it has, as `searched` returns them.
+
+    Proof: `proofs/exchange.md`.
+    """
+    proof, refutation = found.proof, found.refutation
+    held = max(((low, name) for name, (low, _) in edges.items()), default=(-1, ""))
+    lost = min(((high, name) for name, (_, high) in edges.items()), default=(positive + 1, ""))
+    if proof is not None and held[0] >= 0:
+        proved, _ = ends(n, positive, held[0], positive + 1)
+        proof = replace(proof, flips=proved, check=held[1])
+    if refutation is not None and lost[0] <= positive:
+        refutation = replace(refutation, flips=lost[0], check=lost[1])
+    return replace(found, proof=proof, refutation=refutation)
 
 
 class _Series:
@@ -669,7 +696,7 @@ def unsmoothed_bracket(
     if votes.is_constant:
         return (-1, 0) if prediction == 1 else (votes.n, None)
     low, high = searched(lambda r: votes.beyond(votes.margins[r]), votes.positive, 0)
-    return (votes.n if low == votes.positive else low), (high if high <= votes.positive else None)
+    return ends(votes.n, votes.positive, low, high)
 
 
 def gaussian_above(error: arb) -> arb | None:
@@ -683,7 +710,7 @@ def gaussian_above(error: arb) -> arb | None:
         return None
     share = min(0.5 + max(float(error.mid()), 0.0), 1 - 2.0**-50)
     guess, slack = NormalDist().inv_cdf(share), 2.0**-30
-    while guess < _FARTHEST:
+    while guess < _LARGEST_QUANTILE:
         z = arb(guess + slack)
         if order((z / arb(2).sqrt()).erf() / 2, error) == 1:
             return z

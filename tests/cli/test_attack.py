@@ -8,7 +8,7 @@ import pytest
 
 from certaudit.certify.data import LabelledData
 from certaudit.certify.label_flip import fit
-from certaudit.rigorous.flips import vote_winner
+from certaudit.rigorous.flips import Bracket, Side, vote_winner
 
 MEMBERS = [
     *("type", "certaudit", "noise_model", "classifier", "vote", "ridge", "intercept", "scale"),
@@ -109,8 +109,6 @@ def test_a_vote_that_nothing_changes(invoke):
 
 @pytest.mark.usefixtures("data")
 def test_what_stays_open_exits_3(invoke, monkeypatch):
-    from certaudit.rigorous.flips import Bracket, Side
-
     def open_bracket(*arguments):
         return Bracket(arguments[-1].mean_prediction, 4, None, Side("fourier"), None), None
 
@@ -120,6 +118,18 @@ def test_what_stays_open_exits_3(invoke, monkeypatch):
     assert result.err == (
         "no counterexample is proven; 4 flips are proven not to change the vote\n"
     )
+    assert not Path("a.json").exists()
+
+
+@pytest.mark.usefixtures("data")
+def test_no_counterexample_to_a_vote_that_is_not_proven(invoke, monkeypatch):
+    def lost(*arguments):
+        return Bracket(arguments[-1].mean_prediction, -1, 2, None, Side("fourier")), np.ones(120)
+
+    monkeypatch.setattr("certaudit.certify.attack._bracket", lost)
+    result = invoke("attack", "data.npz", "--q", "0.1", "--index", "0", "-o", "a.json")
+    assert (result.code, result.out) == (3, "")
+    assert result.err == "no counterexample is proven; not even the vote is proven\n"
     assert not Path("a.json").exists()
 
 

@@ -16,7 +16,9 @@ from certaudit.certify.flips import bracket_from_alpha, bracket_of_point, unsmoo
 from certaudit.certify.label_flip import certify_data, fit
 from certaudit.certify.least_squares import LeastSquares
 from certaudit.errors import CertauditError, InputError
+from certaudit.fast import flips as fast
 from certaudit.reference import flips as reference
+from certaudit.rigorous import flips as rigorous
 from certaudit.rigorous.flips import Bracket, Side, vote_winner
 
 PLAIN = {"scale": "none", "intercept": False}
@@ -281,3 +283,34 @@ def test_chernoff_takes_over_where_berry_and_esseen_prove_nothing():
         assert side.check == "chernoff"
         assert side.t is not None
         assert (side.flips <= edge) if side is found.proof else (side.flips >= edge)
+
+
+def test_a_checker_gets_the_stronger_of_its_bounds():
+    # Heavy tails and little noise: Berry and Esseen prove something, Chernoff's bound more.
+    generator, stronger = np.random.default_rng(1), 0
+    for _ in range(20):
+        alpha = np.abs(generator.normal(size=200)) ** 1.5
+        alpha *= 4 / alpha.sum()
+        labels, q = np.ones(200, dtype=np.int64), Fraction(1, 15)
+        plain = {"fast": fast.bracket, "rigorous": rigorous.bracket}
+        for engine, decide in plain.items():
+            before = decide(alpha, labels, q, 1)
+            after = bracket_from_alpha(alpha, Fraction(0), labels, q, 1, engine=engine)
+            assert (before.proved, before.refuted_at) == (after.proved, after.refuted_at)
+            assert before.proof.check in ("berry-esseen", None)
+            least = -1 if before.proof.flips is None else before.proof.flips
+            assert least <= after.proof.flips <= after.proved
+            stronger += before.proof.check is not None and after.proof.check == "chernoff"
+            most = 201 if before.refutation.flips is None else before.refutation.flips
+            assert after.refuted_at <= after.refutation.flips <= most
+    assert stronger
+
+
+@pytest.mark.parametrize("engine", ["fast", "rigorous"])
+def test_both_engines_say_what_berry_and_esseen_prove(engine):
+    data = bunch(300)
+    for c in certify_data(data, q="0.1", guarantee="exact", limit=3, engine=engine).certificates:
+        sides = (c.exact.proof, c.exact.refutation)
+        assert [side.check for side in sides] == ["berry-esseen"] * 2
+        assert c.exact.proved - 5 <= sides[0].flips <= c.exact.proved
+        assert c.exact.refuted_at <= sides[1].flips <= c.exact.refuted_at + 5

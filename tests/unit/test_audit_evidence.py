@@ -554,23 +554,6 @@ def test_answers_serve_all_files(four, tmp_path, monkeypatch):
     assert asked == [1, 1]
 
 
-def test_balls_close_what_floats_leave_open(tmp_path, monkeypatch):
-    from certaudit.auditing import evidence
-
-    def wide(*arguments, **_):
-        return evidence.Bracket(arguments[3], 1, 6, None, None)
-
-    monkeypatch.setattr(evidence, "bracket", wide)
-    path = save_alpha(tmp_path / "e.npz", [[Fraction(1, 8)] * 7], [1] * 7)
-    row = {"index": "0", "prediction": "1", "radius": "3"}
-    told = one(path, row)["evidence"]
-    least = least_flips(vote_table([Fraction(1, 8)] * 7, Fraction(1, 10)), [1] * 7, 1)
-    assert 1 < least < 6
-    assert (told["proved"], told["refuted_at"]) == (least - 1, least)
-    # Not where a margin is what leaves it open.
-    assert one(path, row, alpha_margin="1e-9")["evidence"]["proved"] == 1
-
-
 def test_ties_of_few_labels_are_decided_without_a_margin(tmp_path):
     # Alphas of 1/6 where the others have 1/2: floats do not tell 3/6 from 1/2.
     data = {"X_train": np.ones((6, 1)), "y_train": np.array([1, 1, 1, 1, 1, 0]),

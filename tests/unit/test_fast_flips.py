@@ -6,6 +6,7 @@ What is checked of the module is checked of wrong variants of it, too: these hav
 import inspect
 import math
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from random import Random
@@ -265,7 +266,7 @@ def wrong_moduli(module):
                 period = math.ldexp(1.0, math.frexp(series.period)[1])
                 cells = np.abs(np.trunc(votes.ordered / period * 8 * module._CELLS)) + shape
                 ordered = np.minimum(cells, module._CELLS - shape) * period / (8 * module._CELLS)
-                votes = module.replace(votes, ordered=ordered)
+                votes = replace(votes, ordered=ordered)
                 series.votes, series.period = votes, period
             for level in (255, 4095):
                 found = series._moduli(level)

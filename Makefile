@@ -5,7 +5,7 @@ ARGS ?=
 PIP_INSTALL := .venv/bin/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test foreign-tools lint bench bench-full tables literature proofs lock clean
+.PHONY: help demo test foreign-tools browser lint bench bench-full tables literature experiments proofs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -15,20 +15,30 @@ help: ## list the targets
 demo: .venv/installed ## run the demonstration
 	.venv/bin/certaudit demo $(ARGS)
 
-test: .venv/installed foreign-tools ## run the tests
+test: .venv/installed foreign-tools browser ## run the tests
 	.venv/bin/python -m pytest -n 2 $(ARGS)
 
-# Two other programs verify what we sign. Tests say loudly that they are skipped without them.
+# Programs that only tests need. Tests say loudly that they are skipped without them.
+# $(1): the commands, $(2): their packages
+define programs
+@missing=; for tool in $(1); do command -v $$tool >/dev/null || missing=1; done; \
+if [ -z "$$missing" ]; then exit 0; fi; \
+if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+if command -v apt-get >/dev/null && { [ -z "$$sudo" ] || [ "$${CI-}" = true ]; }; then \
+  { $$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends $(2); } || \
+    echo "$(2) could not be installed: the tests that need them are skipped" >&2; \
+else \
+  echo "for every test: sudo apt-get install $(2)" >&2; \
+fi
+endef
+
+# Two other programs verify what we sign.
 foreign-tools:
-	@missing=; for tool in openssl node npm; do command -v $$tool >/dev/null || missing=1; done; \
-	if [ -z "$$missing" ]; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
-	if command -v apt-get >/dev/null && { [ -z "$$sudo" ] || [ "$${CI-}" = true ]; }; then \
-	  { $$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends openssl nodejs npm; } || \
-	    echo "openssl, nodejs or npm could not be installed: the tests that need them are skipped" >&2; \
-	else \
-	  echo "for every test: sudo apt-get install openssl nodejs npm" >&2; \
-	fi
+	$(call programs,openssl node npm,openssl nodejs npm)
+
+# A browser shows the reports.
+browser:
+	$(call programs,chromium chromedriver,chromium chromium-driver)
 
 lint: .venv/installed ## check style, types and the direction of imports
 	.venv/bin/ruff check
@@ -47,6 +57,9 @@ tables: .venv/installed ## make the tables and test vectors in tables/ again
 
 literature: .venv/installed ## write docs/literature.md again (CORPORA=folder of published logs)
 	.venv/bin/python scripts/literature.py "$(CORPORA)" $(ARGS)
+
+experiments: .venv/installed ## write a part of docs/experiments.md again (DATA=folder NAME=mnist17)
+	.venv/bin/python scripts/experiments.py "$(DATA)" "$(NAME)" $(ARGS)
 
 proofs: .venv/installed ## run the proofs of the public bounds
 	.venv/bin/python -m pytest proofs -v $(ARGS)

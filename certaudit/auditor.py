@@ -18,6 +18,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
+from certaudit import __version__
 from certaudit.auditing.curve import Reached, audit_curve
 from certaudit.auditing.evidence import Alphas, Evidence, Known, Vector
 from certaudit.auditing.log import FileFinding, FileReport, Options, Rows, Sink, audit_source
@@ -43,6 +44,7 @@ from certaudit.io.claims import (
 )
 from certaudit.io.datasets import KEYS, read_data_set
 from certaudit.io.evidence import AlphaVectors, read_evidence
+from certaudit.io.files import file_digest
 from certaudit.rigorous.balls import upper_bound, working_precision
 from certaudit.rigorous.flips import MAX_ENUMERATED
 
@@ -128,6 +130,8 @@ class Report:
     def as_json(self) -> dict[str, object]:
         """Return the whole report as plain JSON values."""
         return {
+            "certaudit": __version__,
+            "format": 1,
             "summary": self.summary(),
             "findings": [f.as_json(file.name) for file in self.files for f in file.findings],
             "files": [file.as_json() for file in self.files],
@@ -270,8 +274,12 @@ def _audit_one(
 ) -> FileReport:
     if source.kind == "curve":
         curve = replace(source, stated={**source.stated, **options.stated})
-        return audit_curve(curve, reached.get(_stem(source.name)), sink)
-    return audit_source(source, options, _both(sink, reached.get(_stem(source.name))))
+        report = audit_curve(curve, reached.get(_stem(source.name)), sink)
+    else:
+        report = audit_source(source, options, _both(sink, reached.get(_stem(source.name))))
+    if source.path is not None:
+        report.sha256, report.size = file_digest(source.path)
+    return report
 
 
 def _both(first: Sink | None, second: Sink | None) -> Sink | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -179,8 +180,8 @@ class Source:
     `chunks()` reads it from its beginning, as often as it is called.
 
     `stated` has entries of PARAMETERS that the file itself, its name or its path says. `run` is
-    what run.json says, where certaudit itself made the claims. A reader raises InputError, naming
-    the file, where it cannot be read at all.
+    what run.json says, where certaudit itself made the claims, `path` the file, if it is one. A
+    reader raises InputError, naming the file, where it cannot be read at all.
     """
 
     name: str
@@ -188,3 +189,4 @@ class Source:
     stated: Mapping[str, Stated]
     chunks: Callable[[], Iterator[Chunk]]
     run: Mapping[str, Any] | None = None
+    path: Path | None = None

@@ -160,6 +160,10 @@ class FileReport:
     """Those of them that flips of labels refute."""
     counterexamples: list[Counterexample] = field(default_factory=list)
     """The first of these."""
+    sha256: str | None = None
+    """Of the file, None where the claims are not one."""
+    size: int | None = None
+    """Its bytes."""
 
     def count(self, chunk: Chunk, judged: Judged, decided: Decided | None = None) -> None:
         """Count verdicts and causes of some rows."""
@@ -224,6 +228,8 @@ class FileReport:
             evidence["by_evidence"] = {"claims": self.by_evidence, "disproved": self.disproved}
         return {
             "file": self.name,
+            "sha256": self.sha256,
+            "bytes": self.size,
             "kind": self.kind,
             "parameters": self.parameters,
             "inferred": self.inferred,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -369,7 +370,7 @@ class _JsonWriter:
 
     def finish(self, report: Report) -> None:
         """Write the rest."""
-        rest = report.as_json()
+        rest = report.as_json() | {"command": shlex.join(["certaudit", *sys.argv[1:]])}
         del rest["claims"]
         text = json.dumps(rest, allow_nan=False, indent=1)
         start = self._before if self._before != b"," else b""

@@ -17,8 +17,10 @@ from certaudit.cli.crosscheck import comparison_report
 from certaudit.cli.exit_codes import Exit, worst
 from certaudit.cli.output import run_report, say, show
 from certaudit.cli.pack import pack_run
-from certaudit.cli.sign import read_unsigned, write_signed
+from certaudit.cli.report import write_reports
+from certaudit.cli.sign import write_signed
 from certaudit.cli.verify import verification_report
+from certaudit.errors import InputError
 
 __all__ = ["demo"]
 
@@ -39,8 +41,8 @@ _SAMPLE = (0, 1, 2)
 def demo(output: Path | None) -> int:
     """Certify the Wisconsin breast cancer data, cross-check, audit, sign and verify it all.
 
-    Uses no network. Writes the data set, a run folder, a key and evidence.zip below DIR,
-    and ends with the checker out of evidence.zip, which runs without certaudit.
+    Uses no network. Writes the data set, a run folder, a key and evidence.zip below DIR, lets
+    the checker out of evidence.zip run without certaudit, and ends with a report to open.
     """
     from importlib.resources import files
 
@@ -85,13 +87,15 @@ def demo(output: Path | None) -> int:
     refuted = any(c.contradictions for c in comparisons)
     doubtful = report.verdicts.keys() - {"confirmed", "abstained"}
     code = _evidence(run_folder, data, key)
-    return worst([code, Exit.REFUTED if refuted or doubtful else Exit.CONFIRMED])
+    codes = [code, Exit.REFUTED if refuted or doubtful else Exit.CONFIRMED]
+    return worst([*codes, _report(run_folder, data, key)])
 
 
 def _evidence(run_folder: Path, data: Path, key: Path) -> Exit:
     """Sign the run, verify it, pack it, and let the packed checker run by itself."""
     from certaudit.records import bundle
     from certaudit.records.keys import generate, load_private, public_path, save
+    from certaudit.records.store import load_unsigned
     from certaudit.verifier import verify
 
     public, evidence = public_path(key), key.with_name("evidence.zip")
@@ -104,7 +108,7 @@ def _evidence(run_folder: Path, data: Path, key: Path) -> Exit:
         for name, path in {"run": run_folder, "key": key, "public": public, "data": data}.items()
     }
     show(f"$ certaudit sign {shown['run']} --key {shown['key']}")
-    unsigned = read_unsigned(run_folder)
+    unsigned = load_unsigned(run_folder)
     signed = bundle.sign(unsigned.payload({}), load_private(key, bytes))
     write_signed(run_folder, unsigned, signed)
     show(f"$ certaudit verify {shown['run']} --key {shown['public']} --data {shown['data']}\n")
@@ -133,6 +137,29 @@ def _evidence(run_folder: Path, data: Path, key: Path) -> Exit:
     codes = {int(code) for code in Exit}
     alone = Exit(done.returncode) if done.returncode in codes else Exit.INTERNAL
     return worst([Exit(found.exit_code), alone])
+
+
+def _report(run_folder: Path, data: Path, key: Path) -> Exit:
+    """Write the evidence report, and name it; say how to get it where it cannot be set."""
+    from certaudit.records.keys import public_path
+    from certaudit.report.html import check_jinja2
+    from certaudit.report.pdf import check_typst
+
+    page, paper = key.with_name("report.html"), key.with_name("report.pdf")
+    try:
+        check_jinja2()
+        check_typst()
+    except InputError as error:
+        show(f"\nNo evidence report to read: {error}")
+        return Exit.CONFIRMED
+    options = ["--key", str(public_path(key)), "--data", str(data)]
+    show("\nAn evidence report on all this, for a person who has to decide:\n")
+    for output in (page, paper):
+        command = ["report", str(run_folder), "-o", str(output), *options]
+        show(f"$ certaudit {shlex.join(command)}")
+    code = write_reports((run_folder,), (page, paper), key=public_path(key), data=data)
+    show(f"\nOpen {page}, or {paper.name} beside it.")
+    return code
 
 
 def _remove_own_signature(run_folder: Path, key: Path) -> None:

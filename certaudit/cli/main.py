@@ -24,6 +24,7 @@ from certaudit.cli.output import discard, flush, prepare_streams, printable, say
 from certaudit.cli.pack import pack
 from certaudit.cli.prove import prove_inclusion
 from certaudit.cli.radius import radius
+from certaudit.cli.report import report
 from certaudit.cli.sign import sign
 from certaudit.cli.table import table
 from certaudit.cli.timestamp import timestamp
@@ -47,7 +48,7 @@ def app() -> None:
 
 
 _SIGNED = (keygen, sign, verify, timestamp, prove_inclusion, pack)
-_DECIDING = (certify, audit, attack, radius, table, figures, crosscheck, explain)
+_DECIDING = (certify, audit, report, attack, radius, table, figures, crosscheck, explain)
 for command in (demo, *_DECIDING, *_SIGNED):
     app.add_command(command)
 

@@ -14,7 +14,7 @@ from certaudit.errors import InputError
 if TYPE_CHECKING:
     from certaudit.records.from_run import Unsigned
 
-__all__ = ["read_unsigned", "sign", "write_signed"]
+__all__ = ["sign", "write_signed"]
 
 
 @click.command(short_help="Sign the certificates of a run.")
@@ -68,14 +68,14 @@ def sign(
     from certaudit.io.files import write_bytes
     from certaudit.records import bundle
     from certaudit.records.keys import load_private, load_public
-    from certaudit.records.store import check_output, read_file
+    from certaudit.records.store import check_output, load_unsigned, read_file
 
     if pae_out is not None and (signature is not None or key is not None):
         raise click.UsageError("--pae-out takes neither --key nor --signature")
     if pae_out is None and key is None:
         raise click.UsageError("--key KEY is needed, or --pae-out FILE")
     notes = _annotations(annotations)
-    unsigned = read_unsigned(run)
+    unsigned = load_unsigned(run)
     payload = unsigned.payload(notes)
     if pae_out is not None:
         check_output(pae_out, run)
@@ -108,23 +108,6 @@ def write_signed(run: Path, unsigned: Unsigned, bundle: bytes) -> None:
         f"wrote {folder}/{RECORDS} and {folder}/{BUNDLE}: "
         f"{unsigned.size} records, Merkle root {unsigned.root.hex()}"
     )
-
-
-def read_unsigned(run: Path) -> Unsigned:
-    """Read run.json and certificates.jsonl of a run folder; raise InputError for any fault."""
-    from certaudit.io.files import CERTIFICATES, RUN
-    from certaudit.records.from_run import read_run
-    from certaudit.records.model import MAX_BUNDLE
-    from certaudit.records.store import MAX_RECORDS_FILE, read_file
-
-    if not run.is_dir():
-        raise InputError(f"{run}: is not a run folder (certaudit certify DATA -o {run} makes one)")
-    places = (run / RUN, run / CERTIFICATES)
-    first, second = (
-        read_file(places[0], MAX_BUNDLE),
-        read_file(places[1], MAX_RECORDS_FILE),
-    )
-    return read_run(first, second, run_name=str(places[0]), certificates_name=str(places[1]))
 
 
 def _annotations(texts: tuple[str, ...]) -> dict[str, str]:

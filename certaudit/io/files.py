@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ __all__ = [
     "CERTIFICATES",
     "RUN",
     "check_run_folder",
+    "file_digest",
     "locked",
     "whole_file",
     "write_bytes",
@@ -26,6 +28,19 @@ __all__ = [
 RUN = "run.json"
 CERTIFICATES = "certificates.jsonl"
 _OURS = frozenset({RUN, CERTIFICATES})
+
+
+def file_digest(path: Path) -> tuple[str, int]:
+    """Return SHA-256 of a file, in hexadecimal, and how many bytes it has.
+
+    Raises InputError where it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return digest, file.tell()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
 
 
 def check_run_folder(folder: Path) -> None:

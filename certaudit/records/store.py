@@ -8,11 +8,35 @@ from pathlib import Path
 
 from certaudit.errors import InputError
 from certaudit.records.bundle import BUNDLE, RECORDS, read_bundle
+from certaudit.records.from_run import Unsigned, read_run
 from certaudit.records.model import MAX_BUNDLE, Bundle
 
-__all__ = ["MAX_RECORDS_FILE", "check_output", "has", "load_bundle", "load_evidence", "read_file"]
+__all__ = [
+    "MAX_RECORDS_FILE",
+    "check_output",
+    "has",
+    "load_bundle",
+    "load_evidence",
+    "load_unsigned",
+    "read_file",
+]
 
 MAX_RECORDS_FILE = 8 << 30
+_RUN, _CERTIFICATES = "run.json", "certificates.jsonl"
+
+
+def load_unsigned(folder: Path) -> Unsigned:
+    """Return what run.json and certificates.jsonl of a run folder say, read strictly.
+
+    Raises InputError for any fault.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: is not a run folder (certaudit certify DATA -o {folder} makes one)"
+        )
+    run, certificates = folder / _RUN, folder / _CERTIFICATES
+    first, second = read_file(run, MAX_BUNDLE), read_file(certificates, MAX_RECORDS_FILE)
+    return read_run(first, second, run_name=str(run), certificates_name=str(certificates))
 
 
 def read_file(path: Path, limit: int) -> bytes:
@@ -41,7 +65,7 @@ def check_output(path: Path, run: Path, *inputs: Path) -> None:
     """
     if any(path.absolute().resolve() == place.absolute().resolve() for place in inputs):
         raise InputError(f"{path}: is to be read, too; it is left alone")
-    names = (RECORDS, BUNDLE, "run.json", "certificates.jsonl")
+    names = (RECORDS, BUNDLE, _RUN, _CERTIFICATES)
     if path.name in names and path.absolute().parent.resolve() == run.absolute().resolve():
         raise InputError(f"{path}: is a file of the run; it is left alone")
 

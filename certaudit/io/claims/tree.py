@@ -107,6 +107,7 @@ def _sources(place: Place, readings: list[Reading]) -> list[Source]:
             {**merged(place.path, each.stated, manifest), **each.fixed},
             each.chunks,
             each.run,
+            place.path,
         )
         for each in readings
     ]

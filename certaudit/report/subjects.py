@@ -1,0 +1,545 @@
+"""What a report says of an audit: verdicts, claimed against proven, the worst, what is false."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from fractions import Fraction
+from hashlib import sha256
+from pathlib import Path
+
+from certaudit.errors import InputError
+from certaudit.exact import parse_rational
+from certaudit.report.audited import Audit, AuditedFile, Claim, FindingRow, read_audit, verdicts_of
+from certaudit.report.blocks import Basis, Fact, spelled
+from certaudit.report.summary import (
+    Assumption,
+    Check,
+    Counterexample,
+    Curve,
+    FileResult,
+    Finding,
+    Input,
+    Link,
+    Overclaim,
+    Point,
+    Refuted,
+    Series,
+    State,
+    Subject,
+    Theorem,
+)
+
+__all__ = [
+    "Claimed",
+    "audit_subject",
+    "decided_check",
+    "down",
+    "file_results",
+    "findings_of",
+    "radius_state",
+    "refuted_claims",
+    "share",
+    "up",
+    "worst_claims",
+]
+
+_WORST = 20
+_REFUTED = 500
+_FAILING = ("refuted", "unsupported")
+
+_THEOREMS = {
+    "gaussian": Theorem(
+        guarantee="gaussian",
+        statement="Where the noisy classifier gives a class at least the share p > 1/2 of its "
+        "votes under Gaussian noise of deviation sigma, no perturbation of l2 norm "
+        "below sigma Phi^-1(p) changes the vote.",
+        source="Cohen, Rosenfeld, Kolter (ICML 2019), Theorem 1; Lee et al. (NeurIPS 2019), "
+        "Example 1",
+        proof="proofs/gaussian-radius.md, proofs/audit-gaussian.md",
+    ),
+    "sampled": Theorem(
+        guarantee="sampled",
+        statement="k of N votes prove a share above p at failure probability a iff P(Bin(N, p) >= "
+        "k) <= a.",
+        source="Clopper, Pearson (1934)",
+        proof="proofs/clopper-pearson.md, proofs/quantiles.md",
+    ),
+    "label-flip": Theorem(
+        guarantee="label-flip",
+        statement="With the share p of the vote under label noise q, no r labels that anybody "
+        "changes change the vote where r is at most the KL radius (5), or where p is at "
+        "least the tight threshold F^-1(r) of (2).",
+        source="Rosenfeld et al. (ICML 2020), equations (2), (5), B.3; Lee et al. (NeurIPS 2019)",
+        proof="proofs/kl-radius.md, proofs/tight-radius.md, proofs/audit-product.md",
+    ),
+    "discrete": Theorem(
+        guarantee="discrete",
+        statement="With the share p of the vote under discrete noise, no r changed coordinates "
+        "change it where p is at least the tight threshold F^-1(r).",
+        source="Lee et al. (NeurIPS 2019), Theorem 2",
+        proof="proofs/tight-threshold.md, proofs/audit-product.md",
+    ),
+    "evidence": Theorem(
+        guarantee="evidence",
+        statement="Of all sets of at most r label flips the largest positive supports leave the "
+        "least vote: so many flips are proved not to change it, and so many are shown "
+        "that do.",
+        source="Beyond the papers",
+        proof="proofs/exchange.md, proofs/fast-flips.md",
+    ),
+}
+
+
+class Claimed:
+    """The claims of a subject in the order of their importance: what is false first."""
+
+    _ORDER = ("refuted", "unsupported", "malformed", "inconclusive", "confirmed", "abstained")
+
+    def __init__(self, name: str, claims: Sequence[Claim]) -> None:
+        self.name, self.total = name, len(claims)
+        place = {verdict: at for at, verdict in enumerate(self._ORDER)}
+        self.claims = sorted(claims, key=lambda c: (place[c.verdict], -_size(c)))
+
+
+def _size(claim: Claim) -> float:
+    return claim.excess.absolute if claim.excess is not None else 0.0
+
+
+def down(value: float | Fraction | None, digits: int = 6) -> str:
+    """Return a number with so many digits, rounded down; empty where there is none."""
+    return _rounded(value, digits, ROUND_FLOOR)
+
+
+def up(value: float | Fraction | None, digits: int = 2) -> str:
+    """Return a number with so many digits, rounded up; empty where there is none."""
+    return _rounded(value, digits, ROUND_CEILING)
+
+
+def _rounded(value: float | Fraction | None, digits: int, mode: str) -> str:
+    if value is None or not math.isfinite(value):
+        return ""
+    exact = Fraction(value)
+    if exact.denominator == 1 and abs(exact) < 10**12:
+        return str(exact.numerator)
+    context = Context(prec=digits, rounding=mode)
+    found = context.divide(Decimal(exact.numerator), Decimal(exact.denominator))
+    text = f"{found:f}" if -6 < found.adjusted() < 12 else f"{found:e}"
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def share(count: int, of: int, *, upward: bool = False) -> str:
+    """Return count/of in percent with two decimals, rounded down (or up)."""
+    cents = -(-count * 10_000 // of) if upward else count * 10_000 // of
+    return f"{cents // 100}.{cents % 100:02} %"
+
+
+def spell(value: object) -> str:
+    """Return what a row says as it is; empty where it says nothing."""
+    if value is None:
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+# What all subjects have in common ----------------------------------------------------------------
+
+
+def worst_claims(claims: Iterable[Claim]) -> tuple[Overclaim, ...]:
+    """Return the claims that say most too much, the largest first."""
+    failing = [claim for claim in claims if claim.verdict in _FAILING]
+    failing.sort(key=lambda claim: -_size(claim))
+    return tuple(
+        Overclaim(
+            claim.file,
+            claim.line,
+            spell(claim.index),
+            claim.verdict,
+            claim.cause or "",
+            spell(claim.says),
+            down(claim.holds),
+            up(claim.excess.absolute) if claim.excess else "",
+            up(claim.excess.printed_units) if claim.excess else "",
+        )
+        for claim in failing[:_WORST]
+    )
+
+
+def refuted_claims(claims: Iterable[Claim]) -> tuple[tuple[Refuted, ...], int]:
+    """Return the claims that are false with what shows it, and how many more there are."""
+    false = [claim for claim in claims if claim.verdict == "refuted"]
+    found = tuple(
+        Refuted(
+            claim.file,
+            claim.line,
+            spell(claim.index),
+            spell(claim.says),
+            down(claim.holds),
+            claim.reason or "",
+            _counterexample(claim),
+        )
+        for claim in false[:_REFUTED]
+    )
+    return found, len(false) - len(found)
+
+
+def _counterexample(claim: Claim) -> Counterexample | None:
+    shown, known = claim.counterexample, claim.evidence
+    if shown is None:
+        return None
+    least = 0 if known is None or known.proved is None else known.proved + 1
+    return Counterexample(shown.flips, shown.flips == least, shown.training_rows)
+
+
+def findings_of(audit: Audit) -> tuple[Finding, ...]:
+    """Return the findings of all files, one for each code: the rows summed, the first place."""
+    grouped: dict[str, list[FindingRow]] = {}
+    for finding in audit.findings:
+        grouped.setdefault(finding.code, []).append(finding)
+    found = []
+    for code in sorted(grouped):
+        first, files = grouped[code][0], len({each.file for each in grouped[code]})
+        where = first.file + (f":{first.line}" if first.line else "")
+        where += f" and {files - 1} more files" if files > 1 else ""
+        rows = sum(each.rows for each in grouped[code])
+        found.append(Finding(code, first.name, where, rows, first.message))
+    return tuple(found)
+
+
+def file_results(audit: Audit) -> tuple[FileResult, ...]:
+    """Return what was found in each file, those that lose most first."""
+    found = [
+        FileResult(
+            file.file,
+            verdicts_of(file),
+            ", ".join(f"{k} {_word(v)}" for k, v in file.parameters.items()) or "none",
+            file.inferred,
+            file.accuracy.rows,
+            file.accuracy.grid_drop_rows,
+        )
+        for file in audit.files
+    ]
+    return tuple(sorted(found, key=lambda file: -_lost(file.lost, file.rows)))
+
+
+def _lost(lost: int, rows: int) -> Fraction:
+    return Fraction(lost, max(rows, 1))
+
+
+def _word(value: object) -> str:
+    """Return a parameter in words."""
+    if isinstance(value, Mapping):
+        parts = (f"{k} {_word(v)}" for k, v in value.items() if k != "name")
+        return " ".join([str(value.get("name", "")), *parts]).strip()
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def radius_state(audit: Audit) -> State:
+    """Return "proved" if every claim is, "failed" if one is refuted or unsupported."""
+    summary = audit.summary
+    if summary.refuted or summary.unsupported or summary.malformed or audit.broken:
+        return "failed"
+    return "proved" if summary.claims and summary.confirmed == summary.claims else "not checked"
+
+
+def decided_check(audit: Audit) -> Check:
+    """Return how many claims were decided, as a step."""
+    counts = audit.summary
+    words = [
+        f"{getattr(counts, name):,} {name}"
+        for name in ("confirmed", "refuted", "unsupported", "inconclusive", "malformed")
+        if getattr(counts, name)
+    ]
+    detail = f"{counts.claims:,} decided: {', '.join(words) or 'none'}"
+    return Check("claims", radius_state(audit), detail)
+
+
+# An audit ----------------------------------------------------------------------------------------
+
+
+def audit_subject(path: Path) -> tuple[Subject, Claimed]:
+    """Return what a report says of what `audit --format json` wrote, and all its claims.
+
+    Raises InputError as read_audit does.
+    """
+    audit, data = read_audit(path)
+    try:
+        return _audit_subject(path.name, audit, data)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _audit_subject(name: str, audit: Audit, data: bytes) -> tuple[Subject, Claimed]:
+    refuted, more = refuted_claims(audit.claims)
+    kinds = _kinds(audit)
+    read = [Input(file.file, file.sha256, file.bytes) for file in audit.files]
+    counts = audit.summary
+    what = " and ".join(map(spelled, sorted(kinds))) or "no"
+    about = (
+        f"{len(audit.files):,} audited file{'s' * (len(audit.files) != 1)}, "
+        f"{counts.claims:,} claims: {what} noise"
+    )
+    subject = Subject(
+        kind="audit",
+        name=name,
+        about=about,
+        inputs=(Input(name, sha256(data).hexdigest(), len(data)),),
+        audited=tuple(dict.fromkeys(read)),
+        identification=(
+            Fact("audited by", None if audit.certaudit is None else f"certaudit {audit.certaudit}"),
+            Fact("files", f"{len(audit.files):,} read, {len(audit.skipped):,} passed over"),
+        ),
+        domain=_domain(audit, kinds),
+        theorems=tuple(
+            _THEOREMS[kind]
+            for kind in ("gaussian", "sampled", "label-flip", "discrete", "evidence")
+            if kind in _needed(audit, kinds)
+        ),
+        assumptions=_assumptions(kinds),
+        method=_method(audit, kinds),
+        sampling=_sampling(audit),
+        results=_results(audit),
+        verdicts=verdicts_of(counts),
+        files=file_results(audit),
+        curves=_curves(audit),
+        worst=worst_claims(audit.claims),
+        refuted=refuted,
+        refuted_left_out=more,
+        findings=findings_of(audit),
+        unread=tuple(f"{each.file}: {each.why}" for each in (*audit.broken, *audit.skipped)),
+        not_covered=_not_covered(audit, kinds),
+        commands=() if audit.command is None else (audit.command,),
+        environment=(),
+        checks=(
+            decided_check(audit),
+            Check("signature", "not checked", "the result of an audit is not signed"),
+        ),
+        chain=_chain(audit, kinds),
+    )
+    return subject, Claimed(name, audit.claims)
+
+
+def _kinds(audit: Audit) -> set[str]:
+    """Return the kinds of noise that claims are about."""
+    found = set()
+    for file in audit.files:
+        if not file.claims:
+            continue
+        told = file.parameters
+        model = told.get("noise_model")
+        if isinstance(model, Mapping) and "name" in model:
+            found.add(str(model["name"]))
+        elif "sigma" in told:
+            found.add("gaussian")
+        else:
+            found.add(str(told.get("noise", "unknown")))
+    return found
+
+
+def _needed(audit: Audit, kinds: set[str]) -> set[str]:
+    sampled = any("samples" in f.parameters or f.kind == "votes" for f in audit.files)
+    evidence = any(file.by_evidence is not None for file in audit.files)
+    return kinds | ({"sampled"} if sampled else set()) | ({"evidence"} if evidence else set())
+
+
+def _stated(audit: Audit, name: str) -> list[str]:
+    """Return the values that a parameter has in any file."""
+    return sorted({_word(f.parameters[name]) for f in audit.files if name in f.parameters})
+
+
+def _domain(audit: Audit, kinds: set[str]) -> tuple[Fact, ...]:
+    properties = {
+        "gaussian": "no perturbation of the input below the radius (l2, or as stated) changes the "
+        "prediction of the smoothed classifier",
+        "label-flip": "no set of training labels, as many as the radius or fewer, changes the "
+        "prediction of the smoothed classifier when it is changed",
+        "discrete": "no set of input coordinates, as many as the radius or fewer, changes the "
+        "prediction of the smoothed classifier when it is changed",
+    }
+    found = [
+        Fact(
+            f"property, {spelled(kind)} noise",
+            properties.get(kind, "as the files claim; not decided here"),
+        )
+        for kind in sorted(kinds)
+    ]
+    for name in ("sigma", "noise_model", "norm", "dimension", "guarantee", "vote"):
+        values = _stated(audit, name)
+        if values:
+            found.append(Fact(name.replace("_", " "), ", ".join(values)))
+    rows = audit.summary.claims + audit.summary.abstained
+    basis = Basis("", "exact", "declared")
+    found.append(Fact("rows", f"{rows:,}", basis))
+    return tuple(found)
+
+
+def _assumptions(kinds: set[str]) -> tuple[Assumption, ...]:
+    found = [
+        Assumption("the files", "are what the implementation printed", "declared"),
+        Assumption("noise", "the samples were drawn from the noise that is stated", "declared"),
+        Assumption("votes", "are independent, and none was left out or chosen", "declared"),
+    ]
+    if "label-flip" in kinds:
+        text = "features, scaling and model choice read no training label"
+        found.append(Assumption("label-free", text, "declared"))
+    return tuple(found)
+
+
+def _method(audit: Audit, kinds: set[str]) -> tuple[Fact, ...]:
+    chance = _stated(audit, "failure_prob")
+    sampled = bool(_stated(audit, "samples"))
+    facts = [
+        Fact(
+            "complete or incomplete",
+            "incomplete: what is not certified is not thereby shown to be wrong",
+        ),
+        Fact(
+            "deterministic or not",
+            "not deterministic: each claim may be false with the failure probability stated"
+            if sampled
+            else "deterministic as far as the files say: no sampling is stated",
+        ),
+        Fact("glass or closed box", "closed box: votes are counted, the model is not looked into"),
+        Fact(
+            "real or computer arithmetic",
+            "claims are decided over the reals, in integers and enclosures; votes were counted by "
+            "somebody's float classifier, and are about that",
+        ),
+        Fact("printed numbers", "stand for every number that prints so"),
+    ]
+    if chance:
+        facts.append(Fact("failure probability of a claim", ", ".join(chance)))
+    stated = [f for f in audit.files if f.claims and "failure_prob" in f.parameters]
+    if stated:
+        about = sum(file.claims for file in stated)
+        mean = sum(
+            (parse_rational(_word(f.parameters["failure_prob"])) * f.claims for f in stated),
+            Fraction(0),
+        )
+        told = Basis("union bound", "up", "proved")
+        text = f"all {about:,} claims with such a probability hold together, except with "
+        text += f"probability {up(min(mean, Fraction(1)))} at most"
+        facts.append(Fact("multiplicity", text, told))
+        expected = f"{up(mean, 4)} of {about:,}"
+        facts.append(Fact("false claims to be expected, at most", expected, told))
+    if "unknown" in kinds:
+        facts.append(Fact("not decided", "claims of noise that is not known"))
+    return tuple(facts)
+
+
+def _sampling(audit: Audit) -> tuple[Fact, ...]:
+    found = []
+    for name, words in (("samples", "votes behind a claim"), ("selection", "class chosen by")):
+        values = _stated(audit, name)
+        if values:
+            found.append(Fact(words, ", ".join(values)))
+    inferred = sorted({name for file in audit.files for name in file.inferred})
+    if inferred:
+        files = sum(bool(file.inferred) for file in audit.files)
+        words = f"{', '.join(inferred)} (in {files:,} files), from the numbers themselves"
+        found.append(Fact("inferred", words))
+    return tuple(found)
+
+
+def _results(audit: Audit) -> tuple[Fact, ...]:
+    files = [f for f in audit.files if f.accuracy.rows and f.kind in ("radii", "votes")]
+    if not files:
+        return ()
+    falling = max(files, key=lambda f: _lost(f.accuracy.grid_drop_rows, f.accuracy.rows))
+    lost, of = falling.accuracy.grid_drop_rows, falling.accuracy.rows
+    basis = Basis("", "up", "proved")
+    found = [Fact("certified accuracy lost, at most", share(lost, of, upward=True), basis)]
+    if lost and len(files) > 1:
+        found.append(Fact("most is lost in", falling.file))
+    if len(files) == 1:
+        average = falling.accuracy.average_radius
+        told = Basis("", "up", "as printed")
+        found.append(Fact("average radius, claimed", up(average.claimed, 6), told))
+        basis = Basis("", "down", "proved")
+        found.append(Fact("average radius, proven", down(average.proved), basis))
+    left = sum(file.accuracy.open for file in files)
+    if left:
+        basis = Basis("", "exact", "not checked")
+        found.append(Fact("rows that nothing decided, left out of curves", f"{left:,}", basis))
+    return tuple(found)
+
+
+def _curves(audit: Audit) -> tuple[Curve, ...]:
+    """Return the curves of all files, those that lose most first."""
+    files = [f for f in audit.files if f.accuracy.certified and f.kind in ("radii", "votes")]
+    files.sort(key=lambda f: -_lost(f.accuracy.grid_drop_rows, f.accuracy.rows))
+    return tuple(map(_curve, files))
+
+
+def _curve(file: AuditedFile) -> Curve:
+    whole = {"label-flip": "label flips", "discrete": "changed coordinates"}
+    model = file.parameters.get("noise_model")
+    kind = str(model["name"]) if isinstance(model, Mapping) else "gaussian"
+    unit = whole.get(kind, f"{file.parameters.get('norm', 'l2')} radius")
+    guarantee = str(file.parameters.get("guarantee", kind))
+    points = file.accuracy.certified
+    return Curve(
+        title=file.file,
+        unit=unit,
+        what="Rows that reach a radius",
+        of=file.accuracy.rows,
+        whole=False,
+        of_training=None,
+        series=(
+            Series(
+                "claimed",
+                guarantee,
+                "as printed",
+                "declared",
+                tuple(Point(p.radius, p.claimed) for p in points),
+            ),
+            Series(
+                "proven",
+                guarantee,
+                "down",
+                "proved",
+                tuple(Point(p.radius, p.proved) for p in points),
+            ),
+        ),
+    )
+
+
+def _not_covered(audit: Audit, kinds: set[str]) -> tuple[str, ...]:
+    counts, found = audit.summary, []
+    if counts.inconclusive:
+        found.append(f"{counts.inconclusive:,} claims that the evidence does not decide.")
+    if counts.abstained:
+        found.append(f"{counts.abstained:,} rows that abstain: they claim nothing.")
+    if audit.broken:
+        found.append(f"{len(audit.broken):,} files that should have been read and could not be.")
+    if audit.skipped:
+        found.append(f"{len(audit.skipped):,} files that are not claims, or not recognised.")
+    found += [
+        "Whether the votes were counted as the files say: the model was not run.",
+        "Other changes than those of the property: nothing is said of them.",
+        "Whether the test points are like those that the system will meet.",
+    ]
+    if kinds - {"gaussian", "label-flip", "discrete"}:
+        found.append("Claims of other noise than Gaussian, label flips and discrete.")
+    return tuple(found)
+
+
+def _chain(audit: Audit, kinds: set[str]) -> tuple[Link, ...]:
+    hashed = bool(audit.files) and all(file.sha256 is not None for file in audit.files)
+    words = "files named by SHA-256" if hashed else "no digests of the files"
+    links = [Link("files", "declared" if hashed else "not checked", words)]
+    evidence = any(file.by_evidence is not None for file in audit.files)
+    if evidence:
+        links.append(Link("alpha", "proved", "from the evidence given to the audit"))
+    elif kinds == {"label-flip"}:
+        links.append(Link("alpha", "not checked", "no evidence was given to the audit"))
+    else:
+        links.append(Link("votes", "declared", "counted by the implementation"))
+    links += [
+        Link("p", "declared", "what the rows print, as every number that prints so"),
+        Link("radius", radius_state(audit), decided_check(audit).detail),
+        Link("signature", "not checked", "the result of an audit is not signed"),
+    ]
+    return tuple(links)

@@ -1,0 +1,603 @@
+"""What a report says: counts held against the claims themselves, depths, thresholds, outcomes."""
+
+import json
+import re
+from decimal import Decimal
+from fractions import Fraction
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from certaudit.cli.main import main
+from certaudit.errors import InputError
+from certaudit.report.audited import read_audit
+from certaudit.report.blocks import Claims, Fact, Facts, Figure, Table
+from certaudit.report.build import build
+from certaudit.report.context import Context, Policy, read_context, template
+from certaudit.report.drawing import draw_chain, draw_curve, reached, selected_radii
+from certaudit.report.runs import Material
+from certaudit.report.sections import document
+from certaudit.report.subjects import Claimed, down, share, up
+from certaudit.report.summary import Curve, Link, Point, Series, Summary, encode, json_schema
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(str(files("certaudit").joinpath("data", "breast_cancer.csv")))
+LABELS = ("--label-column", "diagnosis", "--positive", "malignant")
+TITLES = [
+    "Identification",
+    "Scope and intended purpose",
+    "Threat model",
+    "Property and domain",
+    "Theorems, assumptions, proof status",
+    "Method",
+    "Data and sampling",
+    "Results",
+    "Refuted claims and counterexamples",
+    "Budget of the adversary",
+    "What is not covered",
+    "Reproduction",
+    "Clauses that this report supports",
+    "Integrity",
+    "Change log and validity",
+]
+LOG = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n" + "".join(
+    f"{i}\t{i % 3}\t{-1 if i % 7 == 6 else i % 3}\t{radius}\t{int(i % 7 != 6)}\t0:00:01\n"
+    for i, radius in enumerate(["0.953", "0.954", "0.1", "0.25", "0.5", "0.72", "0.01", "0.333"] * 3)
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A signed run with the exact radius, and one of the plurality vote."""
+    folder = tmp_path_factory.mktemp("made")
+    plain = ("certify", str(DATA), *LABELS, "--q", "0.1", "--limit", "30")
+    assert main([*plain, "--guarantee", "all", "-o", str(folder / "run")]) == 0
+    assert main([*plain, "--vote", "plurality", "-o", str(folder / "votes")]) == 0
+    assert main(["keygen", "-o", str(folder / "key.pem"), "--no-passphrase"]) == 0
+    for name in ("run", "votes"):
+        assert main(["sign", str(folder / name), "--key", str(folder / "key.pem")]) == 0
+    return folder
+
+
+@pytest.fixture
+def run(made, tmp_path):
+    """A copy of the run to change, unsigned."""
+    copy = tmp_path / "run"
+    copy.mkdir()
+    for name in ("run.json", "certificates.jsonl"):
+        (copy / name).write_bytes((made / "run" / name).read_bytes())
+    return copy
+
+
+@pytest.fixture
+def audited(tmp_path):
+    """An audit of a small log of Gaussian radii."""
+    log, result = tmp_path / "sigma_0.25.tsv", tmp_path / "audit.json"
+    log.write_text(LOG)
+    options = ("--samples", "100000", "--failure-prob", "0.001")
+    code = main(["audit", str(log), *options, "--format", "json", "-o", str(result)])
+    assert code == 1
+    return result
+
+
+def report(*paths, context=None, **material):
+    return build(paths, context or Context(), Material(**material))
+
+
+def change(path, index, new):
+    """Write one certificate of a run again, as certify spells it."""
+    lines = path.read_text().splitlines()
+    row = json.loads(lines[index])
+    new(row)
+    lines[index] = json.dumps(row)
+    path.write_text("\n".join(lines) + "\n")
+
+
+# Numbers -----------------------------------------------------------------------------------------
+
+
+@given(st.fractions() | st.floats(allow_nan=False, allow_infinity=False))
+@example(Fraction(2, 3))
+@example(1e-300)
+@example(-1e300)
+@example(0.1 + 0.2)
+def test_numbers_err_to_their_side(value):
+    exact = Fraction(value)
+    low, high = Fraction(down(value)), Fraction(up(value))
+    assert low <= exact <= high
+    if exact:
+        assert exact - low <= abs(exact) / 10**5
+        assert high - exact <= abs(exact) / 10
+    assert len(down(value)) <= 16
+
+
+def test_what_is_not_there_is_empty():
+    assert [down(None), up(None), down(float("inf")), up(float("nan"))] == [""] * 4
+
+
+@given(st.integers(1, 10**6).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
+def test_shares_err_to_their_side(pair):
+    count, of = pair
+    low, high = (Fraction(Decimal(share(count, of, upward=side)[:-2])) for side in (False, True))
+    assert low <= Fraction(100 * count, of) <= high
+    assert high - low <= Fraction(1, 100)
+
+
+# A run ---------------------------------------------------------------------------------------
+
+
+def certificates(folder):
+    return [json.loads(line) for line in (folder / "certificates.jsonl").read_text().splitlines()]
+
+
+def test_curves_count_certificates(made):
+    (subject,) = report(made / "run").summary.subjects
+    (curve,) = subject.curves
+    rows = [c for c in certificates(made / "run") if c["decided"] and c["prediction"] == c["label"]]
+    known = {(s.guarantee, s.name): s.points for s in curve.series}
+    for guarantee in ("kl", "tight", "exact"):
+        for radius in range(460):
+            radii = [row["radius"][guarantee] for row in rows]
+            wanted = sum((r if guarantee != "exact" else r["proved"]) >= radius for r in radii)
+            got = reached(known[guarantee, "claimed"], radius, whole=True)
+            assert got == (wanted, wanted), (guarantee, radius)
+    attacked = known["exact", "under attack"]
+    for radius in range(460):
+        ends = [row["radius"]["exact"]["refuted_at"] for row in rows]
+        wanted = sum(end is None or end > radius for end in ends)
+        assert reached(attacked, radius, whole=True)[0] == wanted
+
+
+def test_attacked_counts_are_the_same_by_evidence_and_by_run_json(made):
+    told = [
+        next(s for s in subject.curves[0].series if s.name == "under attack")
+        for (subject,) in (
+            report(made / "run").summary.subjects,
+            report(made / "run", data=DATA).summary.subjects,
+        )
+    ]
+    assert [s.depth for s in told] == ["declared", "proved"]
+    for radius in range(460):
+        first, second = (reached(s.points, radius, whole=True) for s in told)
+        assert first == second
+
+
+def depths(found):
+    (subject,) = found.summary.subjects
+    chain = {link.name: link.state for link in subject.chain}
+    series = {(s.guarantee, s.name): s.depth for s in subject.curves[0].series}
+    return chain, series
+
+
+def test_without_the_data_bounds_are_declared(made):
+    found = report(made / "run")
+    chain, series = depths(found)
+    assert chain == {
+        "data": "declared", "alpha": "declared", "p": "declared",
+        "radius": "not checked", "signature": "not checked",
+    }  # fmt: skip
+    assert {series[g, "proven"] for g in ("kl", "tight", "exact")} == {"declared"}
+    assert found.summary.outcome.state == "warn"
+    assert found.codes == {3}  # exact radii are not decided by their rows
+    assert "not decided" in found.summary.outcome.headline
+
+
+def test_with_the_data_radii_are_proved(made):
+    found = report(made / "run", data=DATA)
+    chain, series = depths(found)
+    assert chain == {
+        "data": "proved", "alpha": "proved", "p": "declared",
+        "radius": "proved", "signature": "not checked",
+    }  # fmt: skip
+    assert {series[g, "proven"] for g in ("kl", "tight", "exact")} == {"proved"}
+    assert (found.summary.outcome.state, found.codes) == ("good", {0})
+    assert any("no key was given" in text for text in found.summary.outcome.sentences)
+
+
+def test_with_key_and_data_everything_is(made):
+    found = report(made / "run", data=DATA, key=made / "key.pub.pem")
+    assert set(depths(found)[0].values()) == {"proved"}
+    sampled = report(made / "run", data=DATA, key=made / "key.pub.pem", sample=3, seed="s")
+    assert depths(sampled)[0]["p"] == "declared"
+    assert any("other records" in text for text in sampled.summary.outcome.sentences)
+
+
+def test_many_classes_are_proved_by_the_checker_only(made):
+    assert depths(report(made / "votes"))[0]["radius"] == "declared"
+    with pytest.raises(InputError, match="a key is needed"):
+        report(made / "votes", data=DATA)
+    found = report(made / "votes", data=DATA, key=made / "key.pub.pem")
+    assert depths(found)[0]["radius"] == "proved"
+    assert depths(found)[1]["kl", "proven"] == "proved"
+    assert any(t.guarantee == "plurality" for t in found.summary.subjects[0].theorems)
+
+
+def test_another_key_is_not_trusted(made, tmp_path):
+    assert main(["keygen", "-o", str(tmp_path / "k.pem"), "--no-passphrase"]) == 0
+    found = report(made / "run", data=DATA, key=tmp_path / "k.pub.pem")
+    assert depths(found)[0]["signature"] == "failed"
+    assert found.summary.outcome.state == "bad"
+    assert "not to be trusted" in found.summary.outcome.headline
+    assert 4 in found.codes
+
+
+def test_a_key_for_a_run_that_is_not_signed(made, run):
+    found = report(run, key=made / "key.pub.pem")
+    assert (found.summary.outcome.state, 4 in found.codes) == ("bad", True)
+
+
+def test_other_data_are_refused(run, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text(DATA.read_text().replace("17.99", "17.98", 1))
+    with pytest.raises(InputError):
+        report(run, data=other)
+
+
+def test_a_radius_that_its_bound_does_not_prove(run):
+    change(run / "certificates.jsonl", 4, lambda row: row["radius"].update(kl=40, tight=41))
+    found = report(run)
+    (subject,) = found.summary.subjects
+    assert found.summary.outcome.state == "bad"
+    assert 1 in found.codes
+    assert {w.index for w in subject.worst} == {"4"}
+    assert {w.verdict for w in subject.worst} == {"unsupported"}
+    curve = {(s.guarantee, s.name): s for s in subject.curves[0].series}
+    assert reached(curve["kl", "claimed"].points, 35, whole=True)[0] > 0
+    assert reached(curve["kl", "proven"].points, 35, whole=True)[0] == 0
+    # Not proven by anything but the bound, which nobody derived again.
+    assert curve["kl", "proven"].depth == "declared"
+    medians = {f.name: f for f in subject.results}
+    assert medians["median radius, KL"].basis.depth == "declared"
+
+
+def test_a_false_radius_has_its_smallest_counterexample(run):
+    row = certificates(run)[3]["radius"]["exact"]
+    assert row["proved"] + 1 == row["refuted_at"]
+
+    def raise_it(row):
+        row["radius"]["tight"] = row["radius"]["exact"]["refuted_at"] + 2
+        row["radius"]["exact"]["proved"] = row["radius"]["exact"]["refuted_at"] + 2
+        row["radius"]["exact"]["refuted_at"] += 3
+        row["evidence"]["refuted"].update(flips=None, check=None, t=None)
+
+    change(run / "certificates.jsonl", 3, raise_it)
+    found = report(run, data=DATA)
+    (subject,) = found.summary.subjects
+    assert found.codes == {1}
+    assert len(subject.refuted) == 2
+    for refuted in subject.refuted:
+        assert refuted.counterexample.flips == row["refuted_at"]
+        assert refuted.counterexample.smallest
+        assert len(set(refuted.counterexample.training_rows)) == row["refuted_at"]
+    output = run.parent / "attack.json"
+    options = ("--q", "0.1", "--index", "3", "-o", str(output))
+    assert main(["attack", str(DATA), *LABELS, *options]) == 0
+    shown = [flip["index"] for flip in json.loads(output.read_text())["flips"]]
+    assert list(subject.refuted[0].counterexample.training_rows) == shown
+    assert "2 of 90 claims are false" in found.summary.outcome.headline
+    pages = document(found)
+    assert any(isinstance(block, Claims) for block in pages.sections[8].blocks)
+
+
+def test_the_command_makes_the_run_again(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "breast_cancer.csv").write_bytes(DATA.read_bytes())
+    for name in ("run", "votes"):
+        (subject,) = report(made / name).summary.subjects
+        words = subject.commands[0].split()
+        words[words.index("run")] = f"again-{name}"
+        assert main(words[1:]) == 0
+        again, first = tmp_path / f"again-{name}", made / name
+        for file in ("run.json", "certificates.jsonl"):
+            assert (again / file).read_bytes() == (first / file).read_bytes()
+
+
+# Audits ----------------------------------------------------------------------------------------
+
+
+def test_an_audit(audited):
+    found = report(audited)
+    (subject,) = found.summary.subjects
+    claims = json.loads(audited.read_text())["claims"]
+    assert subject.verdicts.claims == sum(c["verdict"] != "abstained" for c in claims)
+    assert found.codes >= {1}
+    assert subject.worst[0].excess
+    failing = [c["excess"] for c in claims if c["verdict"] == "unsupported"]
+    excess = [each["absolute"] for each in failing if each is not None]
+    assert Fraction(subject.worst[0].excess) >= Fraction(max(excess))
+    (curve,) = subject.curves
+    assert (curve.unit, curve.whole) == ("l2 radius", False)
+    (input_,) = subject.audited
+    assert (input_.name, input_.bytes) == (str(audited.with_name("sigma_0.25.tsv")), len(LOG))
+    facts = {fact.name: fact for fact in subject.method}
+    expected = facts["false claims to be expected, at most"].value.split()[0]
+    assert Fraction(expected) >= Fraction(1, 1000) * subject.verdicts.claims
+
+
+MUTANTS = {
+    "a verdict": lambda d: d["claims"][1].update(verdict="confirmed"),
+    "a claim less": lambda d: d["claims"].pop(),
+    "a count of a file": lambda d: d["files"][0].update(unsupported=0),
+    "a count in all": lambda d: d["summary"].update(unsupported=0),
+    "claims in all": lambda d: d["summary"].update(claims=1),
+    "claims of a file": lambda d: d["files"][0].update(claims=1),
+    "a file less": lambda d: (d["files"].clear(), d["summary"].update(files=0)),
+    "a verdict that is none": lambda d: d["claims"][1].update(verdict="fine"),
+    "a member more": lambda d: d.update(verdict="fine"),
+    "a member of a claim more": lambda d: d["claims"][0].update(extra=1),
+    "skipped": lambda d: d["summary"].update(skipped=3),
+    "broken": lambda d: d["broken"].append({"file": "x", "why": "y"}),
+    "another format": lambda d: d.update(format=2),
+    "no claims": lambda d: d.pop("claims"),
+    "a failure probability": lambda d: d["files"][0]["parameters"].update(failure_prob="often"),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_an_audit_that_contradicts_itself_is_refused(audited, name):
+    content = json.loads(audited.read_text())
+    MUTANTS[name](content)
+    audited.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=re.escape(str(audited))) as caught:
+        report(audited)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "{", '{"claims": []}', "\x00", "[" * 10**5])
+def test_what_is_no_audit(tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"is not a report of certaudit audit"):
+        read_audit(path)
+
+
+def test_the_most_important_claims_come_first(audited):
+    audit, _ = read_audit(audited)
+    verdicts = [claim.verdict for claim in Claimed("a", audit.claims).claims]
+    order = ["refuted", "unsupported", "malformed", "inconclusive", "confirmed", "abstained"]
+    assert verdicts == sorted(verdicts, key=order.index)
+
+
+# Thresholds --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("radius", "accuracy", "state"),
+    [
+        ("0", "0.8", "met"),
+        ("10", "0.5", "met"),
+        ("10", "1", "not met"),
+        ("9.5", "0.5", "met"),
+        ("500", "0.001", "not met"),
+    ],
+)
+def test_thresholds_of_a_run(made, radius, accuracy, state):
+    context = Context(policy=Policy(radius=radius, accuracy=accuracy))
+    found = report(made / "run", data=DATA, context=context)
+    (threshold,) = found.summary.thresholds
+    assert threshold.state == state
+    rows = [c for c in certificates(made / "run") if c["prediction"] == c["label"]]
+    wanted = sum(c["radius"]["exact"]["proved"] >= Fraction(radius) for c in rows)
+    assert threshold.proven == wanted
+    assert (wanted >= Fraction(accuracy) * 30) == (state == "met")
+    assert found.summary.outcome.state == ("good" if state == "met" else "bad")
+
+
+def test_between_two_radii_of_an_audit_nothing_is_pretended(audited):
+    (curve,) = report(audited).summary.subjects[0].curves
+    proven = next(s for s in curve.series if s.name == "proven")
+    at = {p.radius: p.count for p in proven.points}
+    assert at[0.25] > at[0.5]
+    for accuracy, state in ((at[0.5], "met"), (at[0.25], "not decided"), (at[0.25] + 1, "not met")):
+        policy = Policy(radius="0.3", accuracy=f"{accuracy}/{curve.of}")
+        (threshold,) = report(audited, context=Context(policy=policy)).summary.thresholds
+        assert threshold.state == state
+
+
+def test_several_subjects(made, audited):
+    found = report(made / "run", made / "votes", audited)
+    assert [s.kind for s in found.summary.subjects] == ["run", "run", "audit"]
+    with pytest.raises(InputError, match="belong to one run"):
+        report(made / "run", made / "votes", data=DATA)
+    with pytest.raises(InputError, match="belong to one run"):
+        report(audited, data=DATA)
+    assert found.summary.outcome.state == "bad"
+    assert len(document(found).sections) == 15
+
+
+# Pages -----------------------------------------------------------------------------------------
+
+
+def blocks(pages):
+    return [block for section in pages.sections for block in section.blocks]
+
+
+def test_fifteen_sections_in_order(made, audited):
+    for found in (report(made / "run", data=DATA), report(audited)):
+        pages = document(found)
+        assert [section.title for section in pages.sections] == TITLES
+        assert [section.number for section in pages.sections] == list(range(1, 16))
+        assert all(section.blocks for section in pages.sections)
+
+
+def test_nothing_conforms(made, audited):
+    pages = document(report(made / "run", audited))
+    clauses = next(b for b in blocks(pages) if isinstance(b, Table) and b.caption == "Clauses")
+    assert all(row[3].startswith("supports: ") for row in clauses.rows)
+    assert {row[0] for row in clauses.rows} == {
+        "EU AI Act", "ISO/IEC 24029-2:2023", "NIST AI RMF"
+    }  # fmt: skip
+    text = repr(pages)
+    assert re.findall(r"[^.]*\bconform[^.]*\.", text) == [
+        match for match in re.findall(r"[^.]*\bconform[^.]*\.", text) if "less than to" in match
+    ]
+    assert not re.search(r"complian|certified by|guaranteed safe", text)
+
+
+def test_what_nobody_stated_is_none(made):
+    pages = document(report(made / "run"))
+    stated = [
+        fact
+        for block in blocks(pages)
+        if isinstance(block, Facts) and block.title.startswith("Stated by the issuer")
+        for fact in block.facts
+    ]
+    assert len(stated) == 18
+    assert {fact.value for fact in stated} == {None}
+
+
+def test_what_was_stated_stands_there(made, tmp_path):
+    path, told = tmp_path / "c.toml", {}
+    lines = []
+    for line in template().splitlines():
+        name, equals, _ = line.partition(" = ")
+        if equals and not line.startswith("#"):
+            told[name] = f"what {name} is"
+            special = {"radius": '"5"', "accuracy": '"1/2"', "changes": '["one", "two"]'}
+            dates = ("date", "fixed_on", "valid_until")
+            given = '"2026-05-04"' if name in dates else f'"{told[name]}"'
+            line = f"{name} = {special.get(name, given)}"  # noqa: PLW2901
+        lines.append(line)
+    path.write_text("\n".join(lines))
+    text = repr(document(report(made / "run", context=read_context(path))))
+    for name, words in told.items():
+        if name not in ("radius", "accuracy", "changes", "date", "fixed_on", "valid_until"):
+            assert words in text, name
+    assert "value=None" not in re.sub(r"Fact\(name='split'[^)]*\)", "", text)
+    assert "'one', 'two'" in text
+
+
+def test_every_number_of_the_results_has_a_basis(made, audited):
+    for found in (report(made / "run", data=DATA), report(audited)):
+        for subject in found.summary.subjects:
+            for fact in subject.results:
+                if re.search(r"\d", fact.value or "") and fact.name != "most is lost in":
+                    assert isinstance(fact, Fact)
+                    assert fact.basis is not None, fact
+        for block in blocks(document(found)):
+            if isinstance(block, Table | Claims) and any(c.kind == "number" for c in block.columns):
+                assert block.note, block.caption
+
+
+def test_pictures_are_xml_with_words(made, audited):
+    from xml.etree import ElementTree as ET
+
+    found = report(made / "run", audited)
+    figures = [b for b in blocks(document(found)) if isinstance(b, Figure)]
+    assert len(figures) >= 4
+    assert len({figure.name for figure in figures}) == len(figures)
+    for figure in figures:
+        ET.fromstring(figure.svg)  # noqa: S314  (ours)
+        assert figure.alt
+        assert "nan" not in figure.svg
+        assert len(figure.svg) < 60_000
+
+
+def curve_of(*series, of=10, whole=True, n=None):
+    return Curve("t", "label flips", "Points", of, whole, n, series)
+
+
+def series_of(name, *points, guarantee="kl"):
+    return Series(name, guarantee, "down", "proved", tuple(Point(float(r), c) for r, c in points))
+
+
+def test_odd_curves_are_drawn():
+    for curve in (
+        curve_of(),
+        curve_of(series_of("claimed"), series_of("proven")),
+        curve_of(series_of("claimed", (0, 0)), series_of("proven", (0, 0))),
+        curve_of(series_of("claimed", (0, 10)), series_of("proven", (0, 9))),
+        curve_of(series_of("claimed", (100_000, 10)), n=100_000),
+        curve_of(series_of("claimed", (0.001, 1)), whole=False, of=10**6),
+    ):
+        assert draw_curve(curve).endswith("</svg>")
+        assert len(selected_radii(curve)) <= 14
+    assert "&lt;" in draw_chain([Link("<a>", "proved", "")])
+
+
+def test_a_curve_tells_what_it_does_not_know():
+    points = (Point(0.0, 10), Point(0.25, 7), Point(0.5, 3))
+    assert reached(points, 0.25, whole=False) == (7, 7)
+    assert reached(points, 0.3, whole=False) == (3, 7)
+    assert reached(points, 0.6, whole=False) == (0, 3)
+    assert reached(points, 0.3, whole=True) == (3, 3)
+    assert reached((), 0.3, whole=False) == (0, 0)
+
+
+# JSON ------------------------------------------------------------------------------------------
+
+
+def test_the_json_is_what_the_schema_says(made, audited):
+    found = report(made / "run", audited)
+    data = encode(found.summary)
+    assert encode(report(made / "run", audited).summary) == data
+    assert msgspec.json.decode(data, type=Summary) == found.summary
+    place = ROOT / "docs" / "schema" / "report.schema.json"
+    # To write it again: json.dumps(json_schema(), indent=1) and a newline.
+    assert place.read_text() == json.dumps(json_schema(), indent=1) + "\n"
+
+
+# Context ---------------------------------------------------------------------------------------
+
+
+def test_the_template_has_every_field_explained_and_states_nothing(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text(template())
+    assert read_context(path) == Context()
+    lines = template().splitlines()
+    tables = {}
+    for place, line in enumerate(lines):
+        if line.startswith("["):
+            name = line.strip("[]")
+            tables[name] = []
+        elif line and not line.startswith("#"):
+            tables[name].append(line.split(" = ")[0])
+            assert lines[place - 1].startswith("# "), line
+    known = {name: getattr(Context(), name) for name in Context.__struct_fields__}
+    assert tables == {name: list(each.__struct_fields__) for name, each in known.items()}
+
+
+WRONG = {
+    "unknown field": "[identification]\nsytem = 'x'\n",
+    "unknown table": "[identity]\n",
+    "not TOML": "[",
+    "twice": "[scope]\naffected = 'a'\naffected = 'b'\n",
+    "a list": "[scope]\naffected = ['a']\n",
+    "yes or no": "[scope]\naffected = true\n",
+    "a date that is none": "[identification]\ndate = '2026-02-30'\n",
+    "a date in words": "[identification]\ndate = 'today'\n",
+    "another date": "[identification]\ndate = '20260504'\n",
+    "radius alone": "[policy]\nradius = 1\n",
+    "a negative radius": "[policy]\nradius = -1\naccuracy = 0.5\n",
+    "an accuracy above 1": "[policy]\nradius = 1\naccuracy = 70\n",
+    "an accuracy of 0": "[policy]\nradius = 1\naccuracy = 0\n",
+    "an accuracy in words": "[policy]\nradius = 1\naccuracy = 'high'\n",
+    "inf": "[policy]\nradius = inf\naccuracy = 1\n",
+    "too long": f"[scope]\naffected = '{'x' * 5000}'\n",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_context_that_is_wrong(tmp_path, name):
+    path = tmp_path / "c.toml"
+    path.write_text(WRONG[name])
+    with pytest.raises(InputError, match=re.escape(str(path))) as caught:
+        read_context(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_context_that_is_not_text(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_bytes(b"\xff")
+    with pytest.raises(InputError, match="UTF-8"):
+        read_context(path)
+
+
+def test_numbers_and_dates_as_toml_has_them(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text("[policy]\nradius = 20\naccuracy = 0.70\nfixed_on = 2026-01-05\n")
+    assert read_context(path).policy == Policy("20", "0.70", "2026-01-05")

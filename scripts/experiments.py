@@ -516,7 +516,8 @@ def panel(
     elif noiseless:
         axes.axhline(100 * first.unsmoothed / of, **DASHDOT)
     for place, ((_, one), colour) in enumerate(zip(series, COLOURS, strict=False)):
-        axes.axhline(100 * one.right / of, color=colour, **DASHED)
+        same = all(each.right == one.right for _, each in series)
+        axes.axhline(100 * one.right / of, color="#444444" if same else colour, **DASHED)
         # what lies on top of another is thinner
         look = {"color": colour, "linewidth": 3 - 0.45 * place}
         axes.step(*steps(one, name, last), where="post", **look)
@@ -536,11 +537,12 @@ def panel(
 
 
 def steps(one: Counted, name: str, last: int) -> tuple[list[int], list[float]]:
-    """Return where the steps of a curve begin, and percents: of a step the least."""
+    """Return where the steps of a curve begin, and percents: that at 0, then of a step the least."""
     width = -(-(last + 1) // STEPS)
-    starts = range(0, last + 1, width)
-    heights = [100 * one.at(name, start + width - 1) / one.of for start in starts]
-    return [*starts, last + 1], [*heights, heights[-1]]
+    starts = range(1, last + 1, width)
+    counts = [one.at(name, 0), *(one.at(name, start + width - 1) for start in starts)]
+    heights = [100 * each / one.of for each in counts]
+    return [0, *starts, last + 1], [*heights, heights[-1]]
 
 
 def read(folder: Path, name: str) -> tuple[LabelledData, LabelledData | None, int]:

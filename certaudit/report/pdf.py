@@ -251,7 +251,7 @@ def _column(column: Column, cells: Sequence[str]) -> dict[str, Any]:
         "kind": column.kind,
         "long": width > _SHORT,
         "weight": math.isqrt(100 * min(width, _LONG)),
-        "words": longest or [""],
+        "words": [cell[:_LONG] for cell in longest] or [""],
         "heads": name.split() or [""],
     }
 

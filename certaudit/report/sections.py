@@ -351,11 +351,19 @@ class _Pages:
 
 
 def _verdicts(subject: Subject) -> Block:
-    counts, rows = subject.verdicts, []
+    counts, rows, none = subject.verdicts, [], []
     for name in ("confirmed", "refuted", "unsupported", "inconclusive", "malformed"):
         number = getattr(counts, name)
-        rows.append((name, f"{number:,}", share(number, counts.claims) if counts.claims else ""))
-    note = f"{counts.claims:,} claims"
+        if number or name == "confirmed":
+            told = share(number, counts.claims) if counts.claims else ""
+            rows.append((name, f"{number:,}", told))
+        else:
+            none.append(name)
+    note = (
+        f"{counts.claims:,} claims, none of them {' or '.join(none)}"
+        if none
+        else (f"{counts.claims:,} claims")
+    )
     if counts.abstained:
         note += f"; {counts.abstained:,} rows abstain, and claim nothing"
     if counts.by_cause:

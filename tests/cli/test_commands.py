@@ -288,10 +288,14 @@ def test_demo(options, run, tree):
     folder = options[-1] if options else "certaudit-demo"
     assert result.code == 0
     wrote = f"{folder}/breast_cancer.csv, {folder}/run/run.json and"
-    first, second, third = result.err.splitlines()
+    first, second, third, *reports = result.err.splitlines()
     assert first == f"wrote {wrote} {folder}/run/certificates.jsonl"
     assert second.startswith(f"wrote {folder}/run/records.jsonl and {folder}/run/bundle.json: 113")
     assert third == f"wrote {folder}/evidence.zip: 7 files"
+    told = "All 339 claims are confirmed"
+    assert reports == [f"wrote {folder}/report.{style}: {told}" for style in ("html", "pdf")]
+    last = " ".join(result.out.split("\n\n")[-1].split())
+    assert last == f"Open {folder}/report.html, or report.pdf beside it."
     # Of exact radii a checker verifies a part, and says which.
     assert result.out.splitlines().count("verified, but not checked: radius.exact") == 2
     assert "All 339 claims are confirmed." in result.out
@@ -300,16 +304,29 @@ def test_demo(options, run, tree):
     assert {Path(path).name for path in before} == {
         *("breast_cancer.csv", "run", "run.json", "certificates.jsonl"),
         *("records.jsonl", "bundle.json", "demo-key.pem", "demo-key.pub.pem", "evidence.zip"),
+        *("report.html", "report.pdf"),
     }
     data = (Path(certaudit.__file__).parent / "data" / "breast_cancer.csv").read_bytes()
     assert before[f"{folder}/breast_cancer.csv"] == data
     again = run("demo", *options)
     made = f"$ certaudit keygen -o {folder}/demo-key.pem --no-passphrase\n"
     assert (again.code, again.out) == (0, result.out.replace(made, ""))
-    signed = {f"{folder}/run/bundle.json", f"{folder}/evidence.zip"}  # ECDSA draws numbers
+    # ECDSA draws numbers, and reports name the bundle by its digest.
+    files = ("run/bundle.json", "evidence.zip", "report.html", "report.pdf")
+    signed = {f"{folder}/{file}" for file in files}
     after = tree(folder)
     assert {path for path in before if before[path] != after[path]} <= signed
     assert set(before) == set(after)
+
+
+@pytest.mark.parametrize("module", ["jinja2", "typst"])
+def test_demo_without_reports(invoke, monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    done = invoke("demo")
+    assert done.code == 0
+    (line,) = (text for text in done.out.split("\n\n") if text.startswith("No evidence report"))
+    assert "certaudit[report]" in line
+    assert not Path("certaudit-demo/report.html").exists()
 
 
 def test_demo_takes_back_its_own_signature_only(run, tree):

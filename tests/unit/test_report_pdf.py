@@ -33,6 +33,7 @@ from certaudit.report.blocks import (
 )
 from certaudit.report.pdf import render_pdf
 
+EMPTY = dataclasses.replace(sample().banner, figures=(), sentences=())
 SUMMARY = '{"a": "\u00e9\x00\u202e\U0001f600 #import",\r\n"b": [1]}\n'.encode()
 UNDRAWN = "中文 😀 שלום e\u0301 \u200b"
 ESCAPED = r"\u4e2d\u6587 \U0001f600 \u05e9\u05dc\u05d5\u05dd e\u0301 \u200b"
@@ -300,6 +301,7 @@ def test_nothing_runs_out_of_its_place():
             Code(wide),
             Table(wide, columns, ((wide,) * 8,), wide),
             Table("numbers", numbers, (("1234567890" * 5,) * 8,)),
+            Table("numbers", numbers, (("123456789.123456789",) * 8,)),
             title=wide,
         )
     )
@@ -307,6 +309,37 @@ def test_nothing_runs_out_of_its_place():
     assert max(len(line) for line in lines if " . . " not in line) < 130
     assert text_of(reader).count(wide) >= 6
     assert max(len(line) for line in lines if re.fullmatch("[ab12]+", line)) > 40
+    places = [place for page in reader.pages for _, place in placed(page)]
+    margin = 24 / 25.4 * 72
+    assert min(places) > margin - 0.1
+    assert max(places) < 595 - margin
+
+
+def placed(page):
+    """Return the texts of a page and how far from the left edge they begin, in points."""
+    found = []
+
+    def visit(text, cm, tm, _font, _size):
+        if text.strip():
+            found.append((text.strip(), cm[0] * tm[4] + cm[4]))
+
+    page.extract_text(visitor_text=visit)
+    return found
+
+
+def test_short_columns_are_narrow_and_long_ones_share_the_rest():
+    columns = (Column("n", "number"), Column("state", "state"), Column("a"), Column("b"))
+    rows = (("12", "not checked", "short words " * 4, "long words " * 40),)
+    (page,) = read(with_blocks(Table("t", columns, rows), banner=EMPTY)).pages
+    at = dict(placed(page))
+    assert at["12"] < at["state"] < 100 < at["a"] < 150
+    assert at["b"] - at["a"] < 0.5 * (527 - at["b"])
+    assert "not checked" in at
+
+    row = ("certificates.jsonl [exact]", "47579", "a1" * 32)
+    columns = (Column("file"), Column("bytes", "number"), Column("SHA-256", "code"))
+    (page,) = read(with_blocks(Table("t", columns, (row,)), banner=EMPTY)).pages
+    assert " ".join(row) in page.extract_text().splitlines()
 
 
 def test_numbers_in_a_sentence_are_not_broken():
@@ -334,7 +367,6 @@ def test_states_are_coloured(word, tone):
 
 
 def test_what_is_empty_is_no_error():
-    banner = dataclasses.replace(sample().banner, figures=(), sentences=())
     columns = (Column("a"), Column("b", "number"), Column("c", "state"))
     document = with_blocks(
         Table("none", columns, ()),
@@ -343,7 +375,7 @@ def test_what_is_empty_is_no_error():
         Items(()),
         Code(""),
         Paragraph(""),
-        banner=banner,
+        banner=EMPTY,
     )
     assert "0of3rowsareprinted,3arenot." in text_of(read(document))
     assert len(read(dataclasses.replace(document, sections=())).pages) == 1

@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 
 __all__ = [
     "NOT_STATED",
+    "RESULTS",
+    "TONES",
     "Banner",
     "Basis",
     "Block",
@@ -25,9 +27,16 @@ __all__ = [
     "Section",
     "Table",
     "spelled",
+    "tone_of",
     "visible",
 ]
 
+RESULTS = {"good": "in order", "warn": "with reservations", "bad": "not in order"}
+"""What the state of a banner is called."""
+TONES = {"note": "Note:", "good": "In order:", "warn": "Caution:", "bad": "Problem:"}
+"""What begins a paragraph that is not plain."""
+_GOOD = frozenset({"confirmed", "proved", "checked", "met"})
+_BAD = frozenset({"unsupported", "refuted", "failed", "not met"})
 _SPELLED = {"kl": "KL", "gaussian": "Gaussian"}
 NOT_STATED = "NOT STATED"
 """What stands where nobody stated something."""
@@ -35,6 +44,11 @@ NOT_STATED = "NOT STATED"
 Tone: TypeAlias = Literal["plain", "note", "good", "warn", "bad"]
 Kind: TypeAlias = Literal["text", "number", "state", "code"]
 State: TypeAlias = Literal["good", "warn", "bad"]
+
+
+def tone_of(word: str) -> str:
+    """Return how a state is meant: "good", "bad", else "warn"."""
+    return "good" if word in _GOOD else "bad" if word in _BAD else "warn"
 
 
 def spelled(guarantee: str) -> str:

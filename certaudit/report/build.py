@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from certaudit import __version__
@@ -83,9 +85,18 @@ def build(
         subjects=tuple(subjects),
         thresholds=thresholds,
         clauses=_clauses(subjects, context),
-        environment=versions(),
+        environment=versions() | _typesetters(),
     )
     return Report(summary, claims, frozenset(codes))
+
+
+def _typesetters() -> dict[str, str]:
+    """Return the versions of what sets pages, where it is there: their bytes depend on it."""
+    found = {}
+    for name in ("jinja2", "typst"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _codes(subject: Subject) -> set[int]:

@@ -16,15 +16,13 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from certaudit.errors import InputError
-from certaudit.report.blocks import NOT_STATED, Claims, Document, visible
+from certaudit.report.blocks import NOT_STATED, RESULTS, TONES, Claims, Document, tone_of, visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 __all__ = ["check_jinja2", "render_html"]
 
-_GOOD = frozenset({"confirmed", "proved", "checked", "met"})
-_BAD = frozenset({"unsupported", "refuted", "failed", "not met"})
 _DRAWN = frozenset({"svg", "g", "path", "line", "polyline", "polygon", "rect", "circle", "ellipse",
                     "text", "tspan", "title", "desc"})  # fmt: skip
 """What a picture consists of."""
@@ -59,6 +57,8 @@ def render_html(document: Document) -> bytes:
     page = environment.get_template("report.html.jinja").render(
         document=document,
         NOT_STATED=NOT_STATED,
+        RESULTS=RESULTS,
+        TONES=TONES,
         policy=policy,
         style=environment.filters["trusted"](style),
         script=environment.filters["trusted"](script),
@@ -91,7 +91,7 @@ def _environment() -> Environment:
     environment.filters["packed"] = lambda claims: Markup(_json(_packed(claims)))  # noqa: S704
     environment.filters["drawn"] = lambda svg: Markup(_checked(svg))  # noqa: S704
     environment.filters["counted"] = _counted
-    environment.filters["tone"] = _tone
+    environment.filters["tone"] = tone_of
     environment.tests["a"] = lambda block, kind: type(block).__name__ == kind
     return environment
 
@@ -109,11 +109,6 @@ def _digest(text: str) -> str:
 def _json(value: object) -> str:
     """Return JSON that stands in a script element without ending it."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _tone(word: str) -> str:
-    """Return how a state is meant; what is not known to be good or bad is worth a look."""
-    return "good" if word in _GOOD else "bad" if word in _BAD else "warn"
 
 
 def _packed(claims: Claims) -> list[dict[str, Any]]:
@@ -136,7 +131,7 @@ def _packed(claims: Claims) -> list[dict[str, Any]]:
             "cells": [where[cell] for cell in cells],
         }
         if column.kind == "state":
-            found["tones"] = [_tone(value) for value in values]
+            found["tones"] = [tone_of(value) for value in values]
         packed.append(found)
     return packed
 

@@ -18,6 +18,8 @@ from typing import Any, TypeAlias
 from certaudit.errors import InputError
 from certaudit.report.blocks import (
     NOT_STATED,
+    RESULTS,
+    TONES,
     Block,
     Claims,
     Code,
@@ -29,6 +31,7 @@ from certaudit.report.blocks import (
     Items,
     Paragraph,
     Table,
+    tone_of,
     visible,
 )
 
@@ -40,10 +43,6 @@ NO_DATE = date(1970, 1, 1)
 Words: TypeAlias = str | list[str]
 """A text, or its pieces, between which a line may end."""
 
-_GOOD = frozenset({"confirmed", "proved", "checked", "met"})
-_BAD = frozenset({"unsupported", "refuted", "failed", "not met"})
-_RESULTS = {"good": "in order", "warn": "with reservations", "bad": "not in order"}
-_TONES = {"note": "Note:", "good": "In order:", "warn": "Caution:", "bad": "Problem:"}
 _UNDRAWN = re.compile(
     "[^\n -~\u00a1-\u00ac\u00ae-\u0241"  # Latin; without the soft hyphen
     "\u0386\u0388-\u038a\u038c\u038e-\u03a1\u03a3-\u03ce\u0400-\u045f"  # Greek, Cyrillic
@@ -130,7 +129,7 @@ def _document(document: Document) -> dict[str, Any]:
         "imprint": [_fact(fact) for fact in imprint],
         "banner": {
             "state": banner.state,
-            "word": f"Result: {_RESULTS[banner.state]}",
+            "word": f"Result: {RESULTS[banner.state]}",
             "headline": _words(banner.headline),
             "sentences": [_words(sentence) for sentence in banner.sentences],
             "figures": [_fact(fact) for fact in banner.figures],
@@ -189,7 +188,7 @@ def _block(block: Block) -> dict[str, Any]:
             return {
                 "text": _words(block.text),
                 "tone": block.tone,
-                "word": _TONES.get(block.tone, ""),
+                "word": TONES.get(block.tone, ""),
             }
         case Facts():
             return {
@@ -259,5 +258,5 @@ def _column(column: Column, cells: Sequence[str]) -> dict[str, Any]:
 def _cell(column: Column, cell: str) -> Words | dict[str, Words]:
     if column.kind != "state":
         return _broken(cell, numbers=True)
-    tone = "good" if cell in _GOOD else "bad" if cell in _BAD else "warn"
+    tone = tone_of(cell)
     return {"words": _broken(cell, numbers=True), "tone": tone}

@@ -207,7 +207,11 @@ class _Pages:
         told = self.context.data
         facts = (Fact("origin", told.origin), Fact("how test points were chosen", told.selection))
         yield Facts(facts, "Stated by the issuer")
-        yield from self._each(lambda subject: iter((Facts(subject.sampling, "From the files"),)))
+        yield from self._each(self._sampling)
+
+    def _sampling(self, subject: Subject) -> Iterator[Block]:
+        facts = subject.sampling or (Fact("votes behind a claim", None),)
+        yield Facts(facts, "From the files")
 
     # 8 to 10: what was found ---------------------------------------------------------------------
 
@@ -219,11 +223,16 @@ class _Pages:
             yield _verdicts(subject)
             if subject.results:
                 yield Facts(subject.results, "In figures")
-            for place, curve in enumerate(subject.curves[:_CURVES]):
+            # A curve that is known at one radius is no curve.
+            drawn = [curve for curve in subject.curves if len(selected_radii(curve)) > 1][:_CURVES]
+            for place, curve in enumerate(drawn):
                 yield _figure(curve, f"curve-{subject.name}-{place}")
-            left = len(subject.curves) - _CURVES
+            left = len(subject.curves) - len(drawn)
             if left > 0:
-                yield Paragraph(f"Curves of {left:,} more files are not drawn: they lose no more.")
+                yield Paragraph(
+                    f"Curves of {left:,} more files are not drawn: they lose no more, or are known "
+                    "at one radius only. The JSON of this report has all."
+                )
             if subject.worst:
                 yield _worst(subject)
             if subject.files:
@@ -336,11 +345,13 @@ class _Pages:
 
     def _validity(self) -> Iterator[Block]:
         told = self.context.validity
-        yield Facts((Fact("valid until", told.valid_until),), "Stated by the issuer")
+        facts = [Fact("valid until", told.valid_until)]
+        if not told.changes:
+            facts.append(Fact("changes since the report before", None))
+        yield Facts(tuple(facts), "Stated by the issuer")
         if told.changes:
+            yield Paragraph("Changes since the report before:")
             yield Items(told.changes)
-        else:
-            yield Facts((Fact("changes since the report before", None),))
         yield Paragraph(
             "It is about these files only: with other data, another ridge, other labels or another "
             "model it says nothing."
@@ -402,7 +413,7 @@ def _files(subject: Subject) -> Block:
         for f in subject.files
     )  # fmt: skip
     note = (
-        "accuracy lost: certified accuracy claimed less proven, in percentage points, at the "
+        "Accuracy lost: certified accuracy claimed less proven, in percentage points, at the "
         "radius of the grid where most is lost; rounded up."
     )
     return Claims("By file, those that lose most first", columns, rows, len(rows), note)
@@ -424,7 +435,7 @@ def _claims(claimed: Claimed) -> Block:
         Column("too much by", "number"), Column("why"),
     )  # fmt: skip
     rows = tuple(_row(claim) for claim in claimed.claims[:_ROWS])
-    note = "claimed as printed, proven rounded down, too much by rounded up."
+    note = "Claimed as printed, proven rounded down, too much by rounded up."
     if claimed.total > _ROWS:
         left = claimed.total - _ROWS
         note = (
@@ -462,7 +473,7 @@ def _refuted(subject: Subject) -> Block:
     rows = tuple(_refutation(each) for each in subject.refuted)
     total = len(rows) + subject.refuted_left_out
     note = (
-        "smallest: yes where it is proven that no fewer flips change the vote. The JSON of this "
+        "Smallest: yes where it is proven that no fewer flips change the vote. The JSON of this "
         "report lists all training rows of each."
     )
     if subject.refuted_left_out:

@@ -30,6 +30,7 @@ __all__ = [
     "json_down",
     "json_up",
     "parse_rational",
+    "percent",
     "round_down",
     "round_up",
 ]
@@ -239,6 +240,15 @@ def json_up(value: Fraction) -> float:
     Proof: `proofs/exact.md`.
     """
     return -json_down(-value) + 0.0  # never -0.0
+
+
+def percent(count: int, total: int, *, up: bool = False) -> str:
+    """Return count/total in percent with two decimals, rounded down (or up): "73.45 %".
+
+    Proof: `proofs/exact.md`.
+    """
+    cents = -(-count * 10_000 // total) if up else count * 10_000 // total
+    return f"{cents // 100}.{cents % 100:02} %"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import click
 
 from certaudit.cli.exit_codes import Exit
 from certaudit.cli.options import classifier_options, data_options, load
-from certaudit.cli.output import percent, print_json, printable, say, show, table
+from certaudit.cli.output import print_json, printable, say, show, table
+from certaudit.exact import percent
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

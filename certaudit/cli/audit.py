@@ -17,7 +17,8 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import click
 
 from certaudit.cli.exit_codes import Exit, worst
-from certaudit.cli.output import discard, percent, printable, progress, say, show, table
+from certaudit.cli.output import discard, printable, progress, say, show, table
+from certaudit.exact import percent
 
 if TYPE_CHECKING:
     from fractions import Fraction

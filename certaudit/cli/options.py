@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "F",
+    "check_sample",
     "classifier_options",
     "data_options",
     "design_options",
     "jobs_for",
     "load",
+    "sample_options",
     "size_options",
     "vote_options",
 ]
@@ -44,6 +46,40 @@ def data_options(function: F) -> F:
     ):
         function = decorate(function)
     return function
+
+
+def sample_options(function: F) -> F:
+    """Add --test, --sample and --seed: what else --data of a signed run may come with."""
+    for decorate in (
+        click.option(
+            "--seed", default="", metavar="S", help="Draws them: any text, chosen by you."
+        ),
+        click.option(
+            "--sample",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Derive N records again, not all; says what that proves.",
+        ),
+        click.option(
+            "--test",
+            "test_file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="The CSV with the test rows, if they were given apart.",
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def check_sample(data: Path | None, test_file: Path | None, sample: int | None, seed: str) -> None:
+    """Raise UsageError where these do not go together."""
+    if test_file is not None and data is None:
+        raise click.UsageError("--test belongs to --data")
+    if sample is None and seed:
+        raise click.UsageError("--seed belongs to --sample")
+    if sample is not None and not seed:
+        raise click.UsageError("--sample needs a --seed, one that the issuer did not know")
 
 
 def classifier_options(function: F) -> F:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
 
+from certaudit.exact import percent
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "discard",
     "flush",
-    "percent",
     "prepare_streams",
     "print_json",
     "printable",
@@ -152,12 +153,6 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     ) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def percent(hits: int, total: int, *, up: bool = False) -> str:
-    """Return hits/total in percent, rounded down (or up) to two decimals."""
-    cents = -(-hits * 10_000 // total) if up else hits * 10_000 // total
-    return f"{cents // 100}.{cents % 100:02} %"
 
 
 def shorten(text: str, width: int) -> str:

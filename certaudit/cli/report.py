@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certaudit.cli.exit_codes import Exit, worst
+from certaudit.cli.options import check_sample, sample_options
 from certaudit.cli.output import printable, progress, say
 
 if TYPE_CHECKING:
@@ -49,20 +50,7 @@ _STYLES = (".html", ".pdf", ".json")
     help="Of RUN: its data. Decides radii of two labels by the worst flips; with --key derives "
     "alpha and each bound again.",
 )
-@click.option(
-    "--test",
-    "test_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The CSV with the test rows, if they were given apart.",
-)
-@click.option(
-    "--sample",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="With --key and --data: derive N records again, not all.",
-)
-@click.option("--seed", default="", metavar="S", help="Draws them: any text, chosen by you.")
+@sample_options
 def report(
     paths: tuple[Path, ...],
     output: Path | None,
@@ -94,12 +82,9 @@ def report(
         raise click.UsageError("name a run folder, or a result of audit --format json")
     if output is None:
         raise click.UsageError("-o FILE.html, FILE.pdf or FILE.json is needed")
-    if sample is None and seed:
-        raise click.UsageError("--seed belongs to --sample")
-    if sample is not None and (not seed or key is None or data is None):
-        raise click.UsageError("--sample needs --key, --data and a --seed the issuer did not know")
-    if test_file is not None and data is None:
-        raise click.UsageError("--test belongs to --data")
+    check_sample(data, test_file, sample, seed)
+    if sample is not None and (key is None or data is None):
+        raise click.UsageError("--sample needs --key and --data")
     return int(
         write_reports(
             paths,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from certaudit.cli.options import check_sample, sample_options
 from certaudit.cli.output import print_json, progress, show
 from certaudit.errors import InputError, Untrusted
 
@@ -33,20 +34,7 @@ __all__ = ["verification_report", "verify"]
     metavar="DATA",
     help="The data set: derives alpha and each log_error again.",
 )
-@click.option(
-    "--test",
-    "test_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The CSV with the test rows, if they were given apart.",
-)
-@click.option(
-    "--sample",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Derive N records again, not all; says what that proves.",
-)
-@click.option("--seed", default="", metavar="S", help="Draws them: any text, chosen by you.")
+@sample_options
 @click.option(
     "--tsa-ca",
     type=click.Path(path_type=Path),
@@ -85,12 +73,7 @@ def verify(
     from certaudit.checker import is_attack
     from certaudit.verifier import verify as verify_run
 
-    if test_file is not None and data is None:
-        raise click.UsageError("--test belongs to --data")
-    if sample is None and seed:
-        raise click.UsageError("--seed belongs to --sample")
-    if sample is not None and not seed:
-        raise click.UsageError("--sample needs a --seed, one that the issuer did not know")
+    check_sample(data, test_file, sample, seed)
     try:
         run.stat()
     except (OSError, ValueError) as error:

@@ -119,7 +119,7 @@ class ByEvidence(_Closed, frozen=True):
     disproved: int
 
 
-class AuditedFile(_Closed, frozen=True):
+class AuditedFile(Verdicts, frozen=True):
     """What was found in one file."""
 
     file: str
@@ -127,14 +127,6 @@ class AuditedFile(_Closed, frozen=True):
     parameters: dict[str, Any]
     inferred: tuple[str, ...]
     formats: dict[str, str]
-    claims: int
-    confirmed: int
-    refuted: int
-    unsupported: int
-    inconclusive: int
-    malformed: int
-    abstained: int
-    by_cause: dict[str, int]
     accuracy: Accuracy
     by_evidence: ByEvidence | None = None
     sha256: str | None = None
@@ -159,20 +151,12 @@ class Unread(_Closed, frozen=True):
     why: str
 
 
-class Totals(_Closed, frozen=True):
+class Totals(Verdicts, frozen=True):
     """The sums over all files."""
 
     files: int
     skipped: int
     broken: int
-    claims: int
-    confirmed: int
-    refuted: int
-    unsupported: int
-    inconclusive: int
-    malformed: int
-    abstained: int
-    by_cause: dict[str, int]
     accuracy: dict[str, Any]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from certaudit.auditor import audit_sources, claim_objects, make_options, open_evidence
 from certaudit.certify.run import how_many_reach
 from certaudit.errors import InputError
-from certaudit.exact import parse_rational
+from certaudit.exact import parse_rational, percent
 from certaudit.io.claims import sources
 from certaudit.io.files import CERTIFICATES, RUN
 from certaudit.records.bundle import BUNDLE, RECORDS
@@ -26,7 +26,6 @@ from certaudit.report.subjects import (
     findings_of,
     radius_state,
     refuted_claims,
-    share,
     worst_claims,
 )
 from certaudit.report.summary import (
@@ -445,7 +444,7 @@ class _About:
         )
         _, proven = self.radii(strongest)
         proved = Basis(strongest, "down", self.rests(strongest))
-        number = share(len(proven), self.points)
+        number = percent(len(proven), self.points)
         facts.append(Fact("right and proven to be the vote", number, proved))
         for guarantee in run.guarantee:
             claimed, proven = self.radii(guarantee)
@@ -602,4 +601,4 @@ def _points(radii: Sequence[int]) -> tuple[Point, ...]:
 
 def _percent(text: str) -> str:
     """Return a share that was rounded down, as text in hexadecimal, in percent."""
-    return share(int(parse_rational(repr(float.fromhex(text))) * 1_000_000), 1_000_000)
+    return percent(int(parse_rational(repr(float.fromhex(text))) * 1_000_000), 1_000_000)

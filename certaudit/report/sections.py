@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from certaudit.exact import percent
 from certaudit.io.files import CERTIFICATES
 from certaudit.report.audited import Claim
 from certaudit.report.blocks import (
@@ -32,7 +33,7 @@ from certaudit.report.drawing import (
     reached,
     selected_radii,
 )
-from certaudit.report.subjects import Claimed, down, share, spell, up
+from certaudit.report.subjects import Claimed, down, spell, up
 from certaudit.report.summary import Curve, Refuted, Series, Subject
 
 __all__ = ["document"]
@@ -113,7 +114,7 @@ class _Pages:
             ][-3:]
         for each in self.summary.thresholds[:1]:
             told = Basis("", "down", each.state)
-            proven = share(each.proven or 0, each.of)
+            proven = percent(each.proven or 0, each.of)
             name = f"proven at radius {each.radius} (asked for: {each.accuracy})"
             figures.append(Fact(name, proven, told))
         if not self.summary.thresholds:
@@ -366,7 +367,7 @@ def _verdicts(subject: Subject) -> Block:
     for name in ("confirmed", "refuted", "unsupported", "inconclusive", "malformed"):
         number = getattr(counts, name)
         if number or name == "confirmed":
-            told = share(number, counts.claims) if counts.claims else ""
+            told = percent(number, counts.claims) if counts.claims else ""
             rows.append((name, f"{number:,}", told))
         else:
             none.append(name)
@@ -408,7 +409,7 @@ def _files(subject: Subject) -> Block:
         (
             f.file, str(f.verdicts.claims), str(f.verdicts.confirmed), str(f.verdicts.refuted),
             str(f.verdicts.unsupported), str(f.verdicts.inconclusive + f.verdicts.malformed),
-            share(f.lost, f.rows, upward=True).removesuffix(" %") if f.rows else "", f.parameters,
+            percent(f.lost, f.rows, up=True).removesuffix(" %") if f.rows else "", f.parameters,
         )
         for f in subject.files
     )  # fmt: skip
@@ -524,7 +525,7 @@ def _table(curve: Curve, caption: str) -> Table:
     for radius in selected_radii(curve):
         row = [f"{radius:g}"]
         if curve.of_training:
-            row.append(share(int(radius), curve.of_training))
+            row.append(percent(int(radius), curve.of_training))
         for _, series in shown:
             row.append(str(reached(series.points, radius, whole=curve.whole)[0]))
         rows.append(tuple(row))

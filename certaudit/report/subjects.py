@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from certaudit.errors import InputError
-from certaudit.exact import parse_rational
+from certaudit.exact import parse_rational, percent
 from certaudit.report.audited import Audit, AuditedFile, Claim, FindingRow, read_audit, verdicts_of
 from certaudit.report.blocks import Basis, Fact, spelled
 from certaudit.report.summary import (
@@ -40,7 +40,6 @@ __all__ = [
     "findings_of",
     "radius_state",
     "refuted_claims",
-    "share",
     "up",
     "worst_claims",
 ]
@@ -127,12 +126,6 @@ def _rounded(value: float | Fraction | None, digits: int, mode: str) -> str:
     found = context.divide(Decimal(exact.numerator), Decimal(exact.denominator))
     text = f"{found:f}" if -6 < found.adjusted() < 12 else f"{found:e}"
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
-
-
-def share(count: int, of: int, *, upward: bool = False) -> str:
-    """Return count/of in percent with two decimals, rounded down (or up)."""
-    cents = -(-count * 10_000 // of) if upward else count * 10_000 // of
-    return f"{cents // 100}.{cents % 100:02} %"
 
 
 def spell(value: object) -> str:
@@ -450,7 +443,7 @@ def _results(audit: Audit) -> tuple[Fact, ...]:
     falling = max(files, key=lambda f: _lost(f.accuracy.grid_drop_rows, f.accuracy.rows))
     lost, of = falling.accuracy.grid_drop_rows, falling.accuracy.rows
     basis = Basis("", "up", "proved")
-    found = [Fact("certified accuracy lost, at most", share(lost, of, upward=True), basis)]
+    found = [Fact("certified accuracy lost, at most", percent(lost, of, up=True), basis)]
     if lost and len(files) > 1:
         found.append(Fact("most is lost in", falling.file))
     if len(files) == 1:

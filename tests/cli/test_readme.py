@@ -64,6 +64,11 @@ def test_the_verification_shown_is_the_verification(tmp_path, monkeypatch, capsy
     shown = [line for line in block.splitlines() if not line.startswith("$")]
     differing = [line for line, other in zip(shown, printed, strict=True) if line != other]
     assert [line[:4] for line in differing] == ["key "]
+    command, told = re.findall(r"^\$ certaudit (report run .*)\n(.*)$", README, re.MULTILINE)[0]
+    pytest.importorskip("jinja2")
+    capsys.readouterr()
+    assert main(command.split()) == 0
+    assert capsys.readouterr().err.splitlines() == [told]
 
 
 def test_the_attack_shown_is_the_attack(tmp_path, monkeypatch, capsys):

@@ -432,3 +432,24 @@ def test_the_versions_are_pinned_and_name_no_host():
     assert all(re.match("sha512-", p["integrity"]) for name, p in packages.items() if name)
     assert "resolved" not in lock
     assert "://" not in lock
+
+
+def test_a_report_is_signed_as_its_page_says(tmp_path):
+    page = (HERE.parents[1] / "docs" / "report.md").read_text(encoding="utf-8")
+    sign, check = re.findall(r"^\$ (openssl .*)$", page, re.MULTILINE)
+    (told,) = re.findall(r"^\$ openssl dgst .*-verify.*\n(.*)$", page, re.MULTILINE)
+    command = [sys.executable, "-m", "certaudit", "keygen", "-o", "key.pem", "--no-passphrase"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    report = tmp_path / "report.pdf"
+    report.write_bytes(b"%PDF-1.7")
+
+    def run(line):
+        done = subprocess.run(
+            shlex.split(line), cwd=tmp_path, capture_output=True, check=False, text=True
+        )
+        return done.returncode, done.stdout
+
+    assert run(sign)[0] == 0
+    assert run(check) == (0, told + "\n")
+    report.write_bytes(b"%PDF-1.6")
+    assert run(check)[0] == 1

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -18,6 +19,7 @@ from certaudit.exact import (
     json_down,
     json_up,
     parse_rational,
+    percent,
     round_down,
     round_up,
 )
@@ -187,3 +189,11 @@ def test_enclosures_survive_the_wire(mid, mid_exponent, rad, rad_exponent):
 def test_other_wire_forms_are_refused(fields):
     with pytest.raises(InputError):
         Enclosure.from_wire(fields)
+
+
+@given(st.integers(1, 10**6).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
+def test_percent_is_on_its_side(pair):
+    count, of = pair
+    low, high = (Fraction(Decimal(percent(count, of, up=side)[:-2])) for side in (False, True))
+    assert low <= Fraction(100 * count, of) <= high
+    assert high - low <= Fraction(1, 100)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from decimal import Decimal
 from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +20,7 @@ from certaudit.report.context import Context, Policy, read_context, template
 from certaudit.report.drawing import draw_chain, draw_curve, reached, selected_radii
 from certaudit.report.runs import Material
 from certaudit.report.sections import document
-from certaudit.report.subjects import Claimed, down, share, up
+from certaudit.report.subjects import Claimed, down, up
 from certaudit.report.summary import Curve, Link, Point, Series, Summary, encode, json_schema
 
 ROOT = Path(__file__).parents[2]
@@ -117,14 +116,6 @@ def test_numbers_err_to_their_side(value):
 
 def test_what_is_not_there_is_empty():
     assert [down(None), up(None), down(float("inf")), up(float("nan"))] == [""] * 4
-
-
-@given(st.integers(1, 10**6).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
-def test_shares_err_to_their_side(pair):
-    count, of = pair
-    low, high = (Fraction(Decimal(share(count, of, upward=side)[:-2])) for side in (False, True))
-    assert low <= Fraction(100 * count, of) <= high
-    assert high - low <= Fraction(1, 100)
 
 
 # A run ---------------------------------------------------------------------------------------

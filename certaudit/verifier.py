@@ -17,20 +17,23 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from certaudit import checker
 from certaudit.certify.data import LabelledData
 from certaudit.certify.label_flip import fit
 from certaudit.errors import InputError, Undecided, Untrusted
 from certaudit.io.datasets import KEYS, read_data_set
 from certaudit.records.bundle import BUNDLE
-from certaudit.records.evidence import read_evidence, read_inclusion
+from certaudit.records.canonical import encode
+from certaudit.records.evidence import read_evidence, read_inclusion, read_unverified
 from certaudit.records.keys import PublicKey, load_public
 from certaudit.records.model import MAX_BUNDLE, MAX_PROOF, Bundle
-from certaudit.records.store import load_evidence, read_file
+from certaudit.records.store import load_evidence, load_unsigned, read_file
 from certaudit.records.timestamp import stamped_at
 from certaudit.rigorous.flips import MAX_ENUMERATED, Bracket, bracket, vote_winner
 
-__all__ = ["Step", "Verification", "verify"]
+__all__ = ["Step", "Verification", "check_statements", "verify"]
 
 
 _SPELLED = {"ecdsa-p256": "ECDSA P-256", "ed25519": "Ed25519"}
@@ -125,6 +128,38 @@ def verify(
             _mathematics(found, report, files, sample, seed, progress)
     steps = tuple(Step(name, state, detail) for name, state, detail, _ in report.steps)
     return Verification(steps, tuple(report.remarks), report.exit_code(require_all=require_all))
+
+
+def check_statements(
+    folder: Path,
+    *,
+    data: Path | None = None,
+    test: Path | None = None,
+    sample: int | None = None,
+    seed: str = "",
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Verification:
+    """Let the checker derive again what a run folder says, whoever made it: no key, no trust.
+
+    Records beside it that say something else are a failure, too. `data`, `test`, `sample` and
+    `seed` are those of verify.
+
+    Raises InputError for what is not a run.
+    """
+    report = checker.Report()
+    unsigned = load_unsigned(folder)
+    plain = msgspec.json.Decoder().decode
+    records = [plain(line) for line in unsigned.lines.splitlines()]
+    run, root = plain(encode(unsigned.run)), unsigned.root.hex()
+    found = checker.Evidence(run, records, complete=True, root=root)
+    if (folder / BUNDLE).exists():
+        beside = read_unverified(*load_evidence(folder))
+        if (beside.run, beside.records) != (found.run, found.records):
+            text = f"{BUNDLE} and its records say something else than run.json or the certificates"
+            report.add("records", checker.FAILED, text, checker.UNTRUSTED)
+    _mathematics(found, report, _data_files(data, test), sample, seed, progress)
+    steps = tuple(Step(name, state, detail) for name, state, detail, _ in report.steps)
+    return Verification(steps, tuple(report.remarks), report.exit_code(require_all=False))
 
 
 def _data_files(

@@ -237,6 +237,7 @@ class FileReport:
             "claims": self.claims,
             **{verdict.value: self.verdicts[verdict.value] for verdict in VERDICTS},
             "by_cause": {c.value: self.causes[c.value] for c in CAUSES if self.causes[c.value]},
+            "knows_right": self.knows_right,
             **evidence,
             "accuracy": self.effect.as_json(),
         }

@@ -83,8 +83,8 @@ def report(
     if output is None:
         raise click.UsageError("-o FILE.html, FILE.pdf or FILE.json is needed")
     check_sample(data, test_file, sample, seed)
-    if sample is not None and (key is None or data is None):
-        raise click.UsageError("--sample needs --key and --data")
+    if sample is not None and data is None:
+        raise click.UsageError("--sample needs --data")
     return int(
         write_reports(
             paths,
@@ -106,17 +106,27 @@ def write_reports(
     **material: Any,  # noqa: ANN401
 ) -> Exit:
     """Write a report to files of different styles, and return the exit code of what it says."""
-    from certaudit.io.files import write_bytes
+    from certaudit.io.files import file_digest, write_bytes
     from certaudit.report.build import build
     from certaudit.report.context import Context, read_context
     from certaudit.report.runs import Material
+    from certaudit.report.summary import Input
 
     for output in outputs:
         _check_output(output, (*paths, context_file, *material.values()))
-    context = Context() if context_file is None else read_context(context_file)
+    context, told = Context(), None
+    if context_file is not None:
+        context = read_context(context_file)
+        told = Input(context_file.name, *file_digest(context_file))
     with progress("verifying") as bar:
         given = Material(**material)
-        found = build(paths, context, given, lambda _, done, total: bar(done, total))
+        found = build(
+            paths,
+            context,
+            given,
+            lambda _, done, total: bar(done, total),
+            context_file=told,
+        )
     for output in outputs:
         write_bytes(output, _rendered(found, output.suffix.lower()))
         say(f"wrote {printable(str(output))}: {found.summary.outcome.headline}")

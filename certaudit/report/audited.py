@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from certaudit.auditing.verdict import Reason
+from certaudit.claims import PARAMETERS, parameter
 from certaudit.errors import InputError
+from certaudit.exact import parse_rational
 from certaudit.records.store import read_file
 from certaudit.report.summary import Verdicts
 
-__all__ = ["Audit", "AuditedFile", "Claim", "FindingRow", "converted", "read_audit", "verdicts_of"]
+__all__ = [
+    "Audit",
+    "AuditedFile",
+    "Claim",
+    "FindingRow",
+    "converted",
+    "radii_of",
+    "read_audit",
+    "verdicts_of",
+]
 
 MAX_AUDIT: Final = 4 << 30
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Size: TypeAlias = Annotated[float, Meta(ge=0)]
 VerdictName: TypeAlias = Literal[
     "confirmed", "refuted", "unsupported", "inconclusive", "malformed", "abstained"
 ]
@@ -31,32 +47,36 @@ class _Closed(Struct, frozen=True, forbid_unknown_fields=True):
 class Excess(_Closed, frozen=True):
     """How much is claimed too much, at most."""
 
-    absolute: float
-    printed_units: float | None = None
-    ulps: float | None = None
+    absolute: Size
+    printed_units: Size | None = None
+    ulps: Size | None = None
 
 
 class Known(_Closed, frozen=True):
     """What evidence given apart says of a vote."""
 
-    vote: int
-    proved: int | None
-    refuted_at: int | None
+    vote: Count
+    proved: Count | None
+    refuted_at: Count | None
     by: str | None
 
 
 class Flips(_Closed, frozen=True):
     """Labels whose flips refute a claim."""
 
-    flips: int
-    training_rows: tuple[int, ...]
+    flips: Count
+    training_rows: tuple[Count, ...]
+
+    def __post_init__(self) -> None:
+        if not self.flips == len(self.training_rows) == len(set(self.training_rows)):
+            raise ValueError("a counterexample does not list as many rows as it has flips")
 
 
 class Claim(_Closed, frozen=True):
     """A claim and its verdict."""
 
     file: str
-    line: int
+    line: Count
     verdict: VerdictName
     findings: tuple[str, ...]
     index: int | float | str | None = None
@@ -86,9 +106,9 @@ class Claim(_Closed, frozen=True):
 class GridPoint(_Closed, frozen=True):
     """How many rows reach a radius, claimed and proven."""
 
-    radius: float
-    claimed: int
-    proved: int
+    radius: Size
+    claimed: Count
+    proved: Count
 
 
 class Average(_Closed, frozen=True):
@@ -101,13 +121,13 @@ class Average(_Closed, frozen=True):
 class Accuracy(_Closed, frozen=True):
     """What overclaims change of certified accuracy."""
 
-    rows: int
-    right: int
-    open: int
-    overclaimed: int
-    largest_excess: float | None
-    grid_drop_rows: int
-    worst_drop_rows: int
+    rows: Count
+    right: Count
+    open: Count
+    overclaimed: Count
+    largest_excess: Size | None
+    grid_drop_rows: Count
+    worst_drop_rows: Count
     certified: tuple[GridPoint, ...]
     average_radius: Average
 
@@ -115,22 +135,23 @@ class Accuracy(_Closed, frozen=True):
 class ByEvidence(_Closed, frozen=True):
     """How many claims evidence was about, and how many it disproved."""
 
-    claims: int
-    disproved: int
+    claims: Count
+    disproved: Count
 
 
 class AuditedFile(Verdicts, frozen=True):
     """What was found in one file."""
 
     file: str
-    kind: str
+    kind: Literal["radii", "shares", "votes", "curve"]
     parameters: dict[str, Any]
     inferred: tuple[str, ...]
     formats: dict[str, str]
     accuracy: Accuracy
     by_evidence: ByEvidence | None = None
-    sha256: str | None = None
-    bytes: int | None = None
+    knows_right: bool | None = None
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    bytes: Count | None = None
 
 
 class FindingRow(Struct, frozen=True):
@@ -139,8 +160,8 @@ class FindingRow(Struct, frozen=True):
     code: str
     name: str
     file: str
-    rows: int
-    line: int
+    rows: Count
+    line: Count
     message: str
 
 
@@ -154,9 +175,9 @@ class Unread(_Closed, frozen=True):
 class Totals(Verdicts, frozen=True):
     """The sums over all files."""
 
-    files: int
-    skipped: int
-    broken: int
+    files: Count
+    skipped: Count
+    broken: Count
     accuracy: dict[str, Any]
 
 
@@ -183,10 +204,8 @@ def read_audit(path: Path) -> tuple[Audit, bytes]:
     try:
         found = msgspec.json.decode(data, type=Audit)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        text = f"{str(error)[:1].lower()}{str(error)[1:]}"
-        raise InputError(
-            f"{path}: is not a report of certaudit audit --format json ({text})"
-        ) from None
+        told = f"{path}: is not a report of certaudit audit --format json ({error})"
+        raise InputError(told) from None
     try:
         _check(found)
     except InputError as error:
@@ -208,9 +227,61 @@ def verdicts_of(counted: AuditedFile | Totals) -> Verdicts:
     return Verdicts(**counts, by_cause=counted.by_cause)
 
 
+# What is proven of rows that nothing decided is not known: they are in no curve.
+_OPEN = frozenset(
+    reason.value
+    for reason in (Reason.NOT_DECIDED_HERE, Reason.NO_EVIDENCE, Reason.LIMIT, Reason.SAME_SAMPLES)
+)
+
+
+def radii_of(claims: Iterable[Claim], *, right: bool) -> list[tuple[float, float]] | None:
+    """Return claimed and proven radius of rows that certified accuracy counts; -1: not proven.
+
+    `right` leaves out rows whose prediction is not their label. None where a radius is no number.
+    """
+    found = []
+    for claim in claims:
+        silent = claim.verdict in ("abstained", "malformed")
+        undecided = claim.verdict == "inconclusive" and claim.reason in _OPEN
+        if silent or undecided or (right and claim.label != claim.prediction):
+            continue
+        claimed = _number(claim.claimed_radius)
+        if claimed is None:
+            return None
+        held = -1.0 if claim.proved_radius is None else claim.proved_radius
+        found.append((claimed, claimed if claim.verdict == "confirmed" else min(claimed, held)))
+    return found
+
+
+def _number(value: float | str | None) -> float | None:
+    """Return a number that a row claims, infinity too; None where it is not one."""
+    if isinstance(value, str):
+        if value.strip().lower().lstrip("+") in ("inf", "infinity"):
+            return math.inf
+        try:
+            return float(parse_rational(value))
+        except (InputError, OverflowError):
+            return None
+    try:
+        return None if value is None else float(value)
+    except OverflowError:
+        return math.inf
+
+
 def _check(audit: Audit) -> None:
-    """Hold the sums against the claims: a count that is wrong would be believed."""
-    _check_files(audit)
+    """Hold what is summed up against the claims: a count that is wrong would be believed."""
+    by_file: dict[str, list[Claim]] = {}
+    for claim in audit.claims:
+        by_file.setdefault(claim.file, []).append(claim)
+    names = [file.file for file in audit.files]
+    for name in sorted({*by_file, *names}):
+        if names.count(name) != 1:
+            raise InputError(f"{name!r}: is among the files {names.count(name)} times")
+    for file in audit.files:
+        try:
+            _check_file(file, by_file.get(file.file, []))
+        except InputError as error:
+            raise InputError(f"{file.file!r}: {error}") from None
     for verdict in (*_COUNTED, "claims"):
         total = sum(getattr(file, verdict) for file in audit.files)
         if getattr(audit.summary, verdict) != total:
@@ -220,19 +291,52 @@ def _check(audit: Audit) -> None:
             raise InputError(f"summary: {name} is not how many are listed")
 
 
-def _check_files(audit: Audit) -> None:
-    """Hold the counts of each file against its claims."""
-    seen: dict[str, Counter[str]] = {}
-    for claim in audit.claims:
-        seen.setdefault(claim.file, Counter())[claim.verdict] += 1
-    names = _COUNTED
-    told: dict[str, Counter[str]] = {}
-    for file in audit.files:
-        told.setdefault(file.file, Counter()).update({n: getattr(file, n) for n in names})
-        if file.claims != sum(getattr(file, n) for n in names if n != "abstained"):
-            raise InputError(f"{file.file!r}: claims is not the sum of the verdicts")
-    for name in sorted({*seen, *told}):
-        for verdict in names:
-            says, lists = told.get(name, Counter())[verdict], seen.get(name, Counter())[verdict]
-            if says != lists:
-                raise InputError(f"{name!r}: says {says} {verdict}, but lists {lists}")
+def _check_file(file: AuditedFile, claims: list[Claim]) -> None:
+    """Hold the counts of a file against its claims, and these against themselves."""
+    seen = Counter(claim.verdict for claim in claims)
+    for verdict in _COUNTED:
+        says = getattr(file, verdict)
+        if says != seen[verdict]:
+            raise InputError(f"says {says} {verdict}, but lists {seen[verdict]}")
+    if file.claims != len(claims) - file.abstained:
+        raise InputError("claims is not the sum of the verdicts")
+    if len({claim.line for claim in claims}) != len(claims):
+        raise InputError("lists a line twice")
+    causes = Counter(claim.cause for claim in claims if claim.cause)
+    if Counter(file.by_cause) != causes:
+        raise InputError("by_cause does not count the causes listed")
+    for name, value in file.parameters.items():
+        if name in PARAMETERS and not isinstance(value, dict):
+            parameter(name, value, "parameters: ")
+        elif name not in ("noise_model", "evidence"):
+            raise InputError(f"parameters: {name!r} is none")
+    if file.kind in ("radii", "votes"):
+        _check_radii(file, claims)
+
+
+def _check_radii(file: AuditedFile, claims: list[Claim]) -> None:
+    """Hold verdicts against what is proven, and certified accuracy against both."""
+    for claim in claims:
+        claimed, held = _number(claim.claimed_radius), claim.proved_radius
+        if claimed is None or held is None:
+            continue
+        # Claims are decided exactly; what is proved is the lower end of an enclosure.
+        if claim.verdict == "confirmed" and held < claimed * (1 - 2.0**-30):
+            raise InputError(f"line {claim.line}: is confirmed, and less is proved")
+        if claim.verdict == "unsupported" and held >= claimed and not claim.findings:
+            raise InputError(f"line {claim.line}: is unsupported, and as much is proved")
+    rows = radii_of(claims, right=False)
+    if rows is None:
+        return
+    if file.accuracy.rows != len(claims):
+        raise InputError("accuracy: rows is not how many are listed")
+    before = len(rows)
+    for point in file.accuracy.certified:
+        claimed = sum(told >= point.radius for told, _ in rows)
+        proved = sum(held >= point.radius for _, held in rows)
+        if point.claimed > min(claimed, before) or point.proved > min(proved, point.claimed):
+            raise InputError(f"accuracy: more rows reach radius {point.radius:g} than are listed")
+        before = point.claimed
+    lost = max((p.claimed - p.proved for p in file.accuracy.certified), default=0)
+    if file.accuracy.grid_drop_rows != lost or file.accuracy.worst_drop_rows < lost:
+        raise InputError("accuracy: what is lost is not what the counts lose")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
 from certaudit import __version__
 from certaudit.certify.summary import versions
@@ -14,11 +16,12 @@ from certaudit.exact import parse_rational
 from certaudit.io.files import RUN
 from certaudit.report.context import Context
 from certaudit.report.drawing import reached
-from certaudit.report.runs import Material, run_subject
-from certaudit.report.subjects import Claimed, audit_subject
+from certaudit.report.runs import TRUST, Material, run_subject
+from certaudit.report.subjects import Claimed, audit_subject, number
 from certaudit.report.summary import (
     FORMAT,
     Clause,
+    Input,
     Outcome,
     Series,
     Subject,
@@ -29,6 +32,21 @@ from certaudit.report.summary import (
 __all__ = ["Report", "build"]
 
 
+_DERIVED = ("CA101", "CA102", "CA103", "CA105")
+"""Findings of rows that may be true, and do not follow from their own numbers."""
+_WORDS = {
+    "data": "the data",
+    "alpha": "the weights of the training labels (alpha)",
+    "p": "the bounds on the vote share (p)",
+    "log_error": "the bounds on the vote share",
+    "votes": "the votes",
+    "files": "the files",
+    "radius": "the radii",
+    "radius.exact": "exact radii by the independent checker",
+    "unsmoothed": "accuracy without noise",
+    "other records": "records outside the sample",
+}
+"""What links and steps are called on the first page."""
 _CAUSES = {
     "printed-rounding": "were true, or may have been, before they were rounded to be printed",
     "float-noise": "are above what is proven by float errors",
@@ -53,6 +71,8 @@ def build(
     context: Context,
     material: Material,
     progress: Callable[[str, int, int], None] = lambda *_: None,
+    *,
+    context_file: Input | None = None,
 ) -> Report:
     """Return the report on run folders and audit results.
 
@@ -63,6 +83,8 @@ def build(
     if len(runs) != 1 and material != Material():
         raise InputError("a key and data belong to one run; there are none or several")
     for path in paths:
+        if [each.resolve() for each in paths].count(path.resolve()) > 1:
+            raise InputError(f"{path}: is given twice")
         if path.is_dir():
             if not (path / RUN).exists():
                 raise InputError(
@@ -77,6 +99,9 @@ def build(
         subjects.append(subject)
         claims.append(claimed)
     thresholds = tuple(each for subject in subjects for each in _thresholds(subject, context))
+    codes |= {1} if any(each.state == "not met" for each in thresholds) else set()
+    if any(each.state == "not decided" for each in thresholds) or _weaker(subjects):
+        codes |= {3}
     summary = Summary(
         format=FORMAT,
         certaudit=__version__,
@@ -86,6 +111,7 @@ def build(
         thresholds=thresholds,
         clauses=_clauses(subjects, context),
         environment=versions() | _typesetters(),
+        context_file=context_file,
     )
     return Report(summary, claims, frozenset(codes))
 
@@ -103,9 +129,9 @@ def _codes(subject: Subject) -> set[int]:
     """Return the exit codes that an audit with these verdicts has."""
     counts = subject.verdicts
     if not counts.claims:
-        return {5}
+        return {2} if subject.broken else {5}
     found = {1} if counts.refuted or counts.unsupported else set()
-    found |= {2} if counts.malformed else set()
+    found |= {2} if counts.malformed or subject.broken else set()
     return found | ({3} if counts.inconclusive else set()) or {0}
 
 
@@ -117,7 +143,7 @@ def _thresholds(subject: Subject, context: Context) -> list[Threshold]:
     policy = context.policy
     if policy.radius is None or policy.accuracy is None:
         return []
-    radius, share = float(parse_rational(policy.radius)), parse_rational(policy.accuracy)
+    radius, share = parse_rational(policy.radius), parse_rational(policy.accuracy)
     found = []
     for curve in subject.curves:
         bounds = {
@@ -125,8 +151,14 @@ def _thresholds(subject: Subject, context: Context) -> list[Threshold]:
             for name in ("claimed", "proven")
         }
         least, most = bounds["proven"]
-        state = "not decided"
-        if least >= share * curve.of:
+        attacked = [s for s in curve.series if s.name == "under attack" and s.depth == "proved"]
+        if attacked:  # no certificate can be true of more
+            most = _best(attacked, radius, whole=curve.whole)[1]
+        elif subject.verdicts.inconclusive:  # some of these may be true
+            most = max(most, bounds["claimed"][1])
+        most += curve.open
+        state: Literal["met", "not met", "not decided"] = "not decided"
+        if least >= share * curve.of and curve.right:
             state = "met"
         elif most < share * curve.of:
             state = "not met"
@@ -134,17 +166,30 @@ def _thresholds(subject: Subject, context: Context) -> list[Threshold]:
             Threshold(
                 subject=curve.title,
                 radius=policy.radius,
+                unit=curve.unit,
                 accuracy=policy.accuracy,
-                claimed=bounds["claimed"][1],
+                claimed=bounds["claimed"][0],
                 proven=least,
                 of=curve.of,
-                state=state,  # type: ignore[arg-type]
+                state=state,
             )
         )
+    if not found:
+        nothing = Threshold(
+            subject=subject.name,
+            radius=policy.radius,
+            unit="",
+            accuracy=policy.accuracy,
+            claimed=None,
+            proven=None,
+            of=0,
+            state="not decided",
+        )
+        found.append(nothing)
     return found
 
 
-def _best(series: Sequence[Series], radius: float, *, whole: bool) -> tuple[int, int]:
+def _best(series: Sequence[Series], radius: Fraction, *, whole: bool) -> tuple[int, int]:
     """Return the least and the most points that reach a radius by the best of some curves."""
     ends = [reached(each.points, radius, whole=whole) for each in series]
     return max((low for low, _ in ends), default=0), max((high for _, high in ends), default=0)
@@ -157,26 +202,54 @@ def _outcome(subjects: Sequence[Subject], thresholds: Sequence[Threshold]) -> Ou
     """Return the verdict on everything: good only where nothing is open, wrong or unread."""
     counts = _counts(subjects)
     total = counts["claims"]
-    failed = [check for s in subjects for check in s.checks if check.state == "failed"]
-    distrust = [check for check in failed if check.step != "claims"]
-    below = [each for each in thresholds if each.state == "not met"]
+    failed = [c for s in subjects for c in s.checks if c.state == "failed" and c.step != "claims"]
+    distrust = [check for check in failed if check.step in TRUST]
     several, sentences = len(subjects) > 1, list(_sentences(subjects))
-    sentences += [f"Verification failed: {check.step}: {check.detail}." for check in distrust]
+    sentences += [f"Verification failed: {check.step}: {check.detail}." for check in failed]
+    broken = sum(subject.broken for subject in subjects)
+    if broken:
+        sentences.append(f"{number(broken, 'file')} that should have been read could not be.")
     sentences += _asked(thresholds)
+    weaker = _weaker(subjects)
+    sentences += weaker
+    sentences += [text for subject in subjects for text in _resting(subject, several=several)]
+    wrong = counts["refuted"] + counts["unsupported"]
+    below = any(each.state == "not met" for each in thresholds)
+    state: Literal["good", "warn", "bad"] = "warn"
+    if failed or wrong or below:
+        state = "bad"
+    elif total and counts["confirmed"] == total and not (broken or weaker):
+        undecided = any(each.state == "not decided" for each in thresholds)
+        resting = any(_radius(subject) != "proved" for subject in subjects)
+        empty = any(not subject.verdicts.claims for subject in subjects)
+        state = "warn" if undecided or resting or empty else "good"
+    headline = _headline(total, counts)
+    if distrust:
+        headline = "This is not to be trusted: the verification failed"
+    elif failed and not wrong:
+        headline = "The verification found a false statement"
+    elif below and not wrong:
+        headline = "The accuracy that was asked for is not proven"
+    return Outcome(state, headline, tuple(sentences))
+
+
+def _radius(subject: Subject) -> str:
+    """Return the state of the radii of a subject."""
+    return next(link.state for link in subject.chain if link.name == "radius")
+
+
+def _weaker(subjects: Sequence[Subject]) -> list[str]:
+    """Return why what is confirmed is about less, or true for other reasons than those given."""
+    found = []
     violated = [each.what for s in subjects for each in s.assumptions if each.state == "failed"]
     if violated:
         told = ", ".join(violated)
-        sentences.append(f"Assumptions that do not hold, so that radii are about less: {told}.")
-    sentences += [text for subject in subjects for text in _resting(subject, several=several)]
-    wrong = counts["refuted"] + counts["unsupported"]
-    if distrust or wrong or below:
-        state = "bad"
-    else:
-        fine = total and counts["confirmed"] == total
-        undecided = any(each.state == "not decided" for each in thresholds)
-        resting = any(s.kind == "run" and s.chain[3].state != "proved" for s in subjects)
-        state = "good" if fine and not (undecided or resting or violated) else "warn"
-    return Outcome(state, _headline(total, counts, distrust=bool(distrust)), tuple(sentences))  # type: ignore[arg-type]
+        found.append(f"Assumptions that do not hold, so that radii are about less: {told}.")
+    codes = [f.code for s in subjects if s.kind == "run" for f in s.findings if f.code in _DERIVED]
+    if codes:
+        told = ", ".join(codes)
+        found.append(f"Some numbers do not follow from what they are derived from: {told}.")
+    return found
 
 
 def _asked(thresholds: Sequence[Threshold]) -> list[str]:
@@ -194,14 +267,12 @@ def _asked(thresholds: Sequence[Threshold]) -> list[str]:
     return [f"{asked}, is met by what is proven of {met:,} of {len(thresholds):,}{words_open}."]
 
 
-def _headline(total: int, counts: dict[str, int], *, distrust: bool) -> str:
-    if distrust:
-        return "This is not to be trusted: the verification failed"
+def _headline(total: int, counts: dict[str, int]) -> str:
     if not total:
         return "Nothing was claimed, and nothing decided"
     if counts["refuted"]:
         false = counts["refuted"]
-        return f"{false:,} of {total:,} claims {'is' if false == 1 else 'are'} false"
+        return f"{false:,} of {total:,} claims {'is' if false == 1 else 'are'} refuted"
     if counts["unsupported"]:
         more = counts["unsupported"]
         return f"{more:,} of {total:,} claims say more than is proven"
@@ -214,7 +285,7 @@ def _sentences(subjects: Sequence[Subject]) -> Iterator[str]:
     """Yield the verdicts in a sentence, and causes where many claims have the same."""
     words = {
         "confirmed": "confirmed",
-        "refuted": "refuted: false, as is shown",
+        "refuted": "refuted: disproved, as is shown",
         "unsupported": "unsupported: the evidence proves less",
         "inconclusive": "inconclusive: not decided by the evidence",
         "malformed": "malformed: they cannot be read",
@@ -224,9 +295,9 @@ def _sentences(subjects: Sequence[Subject]) -> Iterator[str]:
     if told:
         yield f"Of {counts['claims']:,} claims: {'; '.join(told)}."
     for cause, text in _CAUSES.items():
-        number = sum(subject.verdicts.by_cause.get(cause, 0) for subject in subjects)
-        if number:
-            yield f"{number:,} of those that are not confirmed {text}."
+        rows = sum(subject.verdicts.by_cause.get(cause, 0) for subject in subjects)
+        if rows:
+            yield f"{rows:,} of those that are not confirmed {text}."
 
 
 def _counts(subjects: Sequence[Subject]) -> dict[str, int]:
@@ -238,13 +309,17 @@ def _resting(subject: Subject, *, several: bool) -> list[str]:
     """Return what of a subject was not derived here, and whether it is signed."""
     name, found = f"{subject.name}: " if several else "", []
     links = [link.name for link in subject.chain if link.state == "declared"]
-    if links:
-        told = ", ".join(links)
+    if links and subject.kind == "run":
+        told = ", ".join(_WORDS.get(name, name) for name in links)
         found.append(f"{name}Taken from the files as they say, not derived here: {told}.")
     left = [check.step for check in subject.checks if check.state == "not checked"]
-    left = [step for step in left if step not in ("claims", "signature")]
+    left = [step for step in left if step not in ("claims", "signature", *links)]
     if left:
-        found.append(f"{name}Not checked in full: {', '.join(left)}.")
+        told = ", ".join(_WORDS.get(step, step) for step in left)
+        found.append(f"{name}Not checked in full: {told}.")
+    if subject.kind == "audit":
+        text = f"The verdicts are those that {subject.name} states; nothing was audited again here."
+        found.append(text)
     last = subject.chain[-1]
     words = {"proved": "The signature is that of the key given.", "failed": ""}
     found.append(name + words.get(last.state, f"Signature: {last.detail}."))
@@ -294,7 +369,7 @@ def _clauses(subjects: Sequence[Subject], context: Context) -> tuple[Clause, ...
         Clause(
             "NIST AI RMF",
             "MEASURE 2.7",
-            "",
+            "not quoted here",
             "sections 8 to 11: what was measured, how, and what it does not cover",
             "",
         )

@@ -153,13 +153,7 @@ def _check(context: Context) -> None:
             texts = told if isinstance(told, tuple) else (told,)
             if any(text is not None and len(text) > _MAX_TEXT for text in texts):
                 raise InputError(f"{name}.{field}: is longer than {_MAX_TEXT} characters")
-    for name, text in (
-        ("identification.date", context.identification.date),
-        ("policy.fixed_on", context.policy.fixed_on),
-        ("validity.valid_until", context.validity.valid_until),
-    ):
-        if text is not None:
-            _check_date(name, text)
+    _check_dates(context)
     policy = context.policy
     if (policy.radius is None) != (policy.accuracy is None):
         raise InputError("policy: radius and accuracy belong together")
@@ -169,6 +163,21 @@ def _check(context: Context) -> None:
         share = parse_rational(policy.accuracy, "policy.accuracy")
         if not Fraction(0) < share <= 1:
             raise InputError("policy.accuracy: must be a share, above 0 and at most 1")
+
+
+def _check_dates(context: Context) -> None:
+    for name, text in (
+        ("identification.date", context.identification.date),
+        ("policy.fixed_on", context.policy.fixed_on),
+        ("validity.valid_until", context.validity.valid_until),
+    ):
+        if text is not None:
+            _check_date(name, text)
+    told, policy = context.identification.date, context.policy
+    if told and policy.fixed_on and policy.fixed_on > told:
+        raise InputError("policy.fixed_on: is after identification.date, not beforehand")
+    if told and context.validity.valid_until and context.validity.valid_until < told:
+        raise InputError("validity.valid_until: is before identification.date")
 
 
 def _check_date(name: str, text: str) -> None:

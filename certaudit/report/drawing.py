@@ -8,9 +8,11 @@ that the pictures look right where there is no style sheet.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from typing import TypeAlias
 from xml.sax.saxutils import escape
 
+from certaudit.exact import percent
 from certaudit.report.blocks import spelled
 from certaudit.report.summary import Curve, Link, Point, Series
 
@@ -29,10 +31,12 @@ _STATES = {
     "not checked": ("warn", "#7a5200", "M-4 0H4"),
     "failed": ("bad", "#a1161c", "M-4 -4L4 4M4 -4L-4 4"),
 }
+_SEEN = 0.5
+"""Units of a picture below which a step is left out."""
 _DASHES = {"claimed": "5 3", "proven": "", "under attack": "1.5 3"}
 
 
-def reached(points: Sequence[Point], radius: float, *, whole: bool) -> tuple[int, int]:
+def reached(points: Sequence[Point], radius: float | Fraction, *, whole: bool) -> tuple[int, int]:
     """Return the least and the most that may reach a radius, by what a curve says.
 
     The two are equal where the curve is known at the radius.
@@ -51,9 +55,16 @@ def selected_radii(curve: Curve) -> list[float]:
         step = -(-len(radii) // 13)
         return radii[::step]
     end = _end(curve)
-    steps = (digit * 10**power for power in range(12) for digit in (1, 2, 5))
-    step = next(step for step in steps if end <= 10 * step)
-    return sorted({*(float(r) for r in range(0, int(end) + 1, step)), float(end)})
+    step_ = _step(curve, end, 10)
+    return sorted({*(float(n * step_) for n in range(int(end / step_) + 1)), end})
+
+
+def _step(curve: Curve, end: float, most: int) -> Fraction:
+    """Return the least even step that leads to the end in so many; 1 at least for whole numbers."""
+    whole = all(point.radius.is_integer() for each in curve.series for point in each.points)
+    powers = range(0 if whole else -6, 12)
+    steps = (digit * Fraction(10) ** power for power in powers for digit in (1, 2, 5))
+    return next(step for step in steps if end <= most * step)
 
 
 def _end(curve: Curve) -> float:
@@ -90,23 +101,24 @@ def draw_curve(curve: Curve) -> str:
         left, line = _LEFT + 190 * (place % 3), 42 + 20 * (place // 3)
         parts.append(_path(f"M{left} {line - 4}H{left + 26}", number, series.name))
         parts.append(_text(left + 32, line, label, size=12))
-    for percent in range(0, 101, 20):
-        y = bottom - (bottom - top) * percent / 100
+    for level in range(0, 101, 20):
+        y = bottom - (bottom - top) * level / 100
         parts.append(_grid(f"M{_LEFT} {_n(y)}H{_RIGHT}"))
-        parts.append(_text(_LEFT - 8, y + 4, f"{percent} %", size=12, anchor="end"))
-    ticks = _ticks(end)
-    for tick in ticks:
+        parts.append(_text(_LEFT - 8, y + 4, f"{level} %", size=12, anchor="end"))
+    step = _step(curve, end, 7)
+    for tick in (float(n * step) for n in range(int(end / step) + 1)):
         x = across(tick)
         parts.append(_grid(f"M{_n(x)} {top}V{bottom}M{_n(x)} {strip}V{floor}"))
         parts.append(_text(x, bottom + 18, f"{tick:g}", size=12, anchor="middle"))
         if curve.of_training:
-            share = f"{100 * tick / curve.of_training:.3g} %"
+            share = percent(int(tick), curve.of_training)
             parts.append(_text(x, top - 8, share, size=11, anchor="middle", muted=True))
     if curve.of_training:
         words = f"of the {curve.of_training:,} training labels"
         parts.append(_text(_RIGHT, top - 24, words, size=11, anchor="end", muted=True))
     parts.append(_axis(f"M{_LEFT} {top}V{bottom}H{_RIGHT}"))
-    parts.append(_text((_LEFT + _RIGHT) / 2, bottom + 38, curve.unit, size=13, anchor="middle"))
+    unit = curve.unit if curve.whole else f"{curve.unit} (known at the marks only)"
+    parts.append(_text((_LEFT + _RIGHT) / 2, bottom + 38, unit, size=13, anchor="middle"))
     for _, number, series in lines:
         drawn = _steps if curve.whole else _joined
         parts.append(_path(drawn(series.points, across, up), number, series.name))
@@ -253,15 +265,20 @@ def _axis(path: str) -> str:
 
 
 def _steps(points: Sequence[Point], across: Across, up: Across) -> str:
-    """Return a path that is at the count of a radius from the radius before on."""
-    path, seen = "", ""
-    for point in points:
-        x, y = _n(across(point.radius)), _n(up(point.count))
+    """Return a path that is at the count of a radius from the radius before on.
+
+    Steps too small to be seen are left out.
+    """
+    path, here = "", (0.0, 0.0)
+    for place, point in enumerate(points):
+        x, y = across(point.radius), up(point.count)
         if not path:
-            path = f"M{_n(across(0))} {y}" + (f"H{x}" if point.radius else "")
-        elif seen != f"V{y}H{x}":
-            path += f"V{y}H{x}"
-        seen = f"V{y}H{x}"
+            path = f"M{_n(across(0))} {_n(y)}H{_n(x)}"
+        elif max(abs(x - here[0]), abs(y - here[1])) < _SEEN and place + 1 < len(points):
+            continue
+        else:
+            path += f"V{_n(y)}H{_n(x)}"
+        here = (x, y)
     return path or "M0 0"
 
 
@@ -270,10 +287,3 @@ def _joined(points: Sequence[Point], across: Across, up: Across) -> str:
     places = [(_n(across(point.radius)), _n(up(point.count))) for point in points]
     marks = "".join(f"M{x} {y}m-2 -2h4v4h-4z" for x, y in places)
     return "M" + "L".join(f"{x} {y}" for x, y in places) + marks if places else "M0 0"
-
-
-def _ticks(end: float) -> list[float]:
-    """Return up to eight even radii from 0."""
-    steps = (digit * 10.0**power for power in range(-6, 12) for digit in (1, 2, 5))
-    step = next(step for step in steps if end <= 7 * step)
-    return [n * step for n in range(int(end / step + 1e-9) + 1)]

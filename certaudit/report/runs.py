@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from certaudit.auditor import audit_sources, claim_objects, make_options, open_evidence
-from certaudit.certify.run import how_many_reach
+from certaudit.certify.data import LabelledData
+from certaudit.certify.label_flip import fit
+from certaudit.claims import Source
 from certaudit.errors import InputError
 from certaudit.exact import parse_rational, percent
 from certaudit.io.claims import sources
-from certaudit.io.files import CERTIFICATES, RUN
+from certaudit.io.datasets import KEYS, read_data_set
+from certaudit.io.files import CERTIFICATES, RUN, file_digest
 from certaudit.records.bundle import BUNDLE, RECORDS
 from certaudit.records.model import Brackets, Run
 from certaudit.records.model import Curve as RunCurve
-from certaudit.records.store import has, load_unsigned, read_file
+from certaudit.records.store import has, load_unsigned
 from certaudit.report.audited import Audit, Claim, converted, verdicts_of
 from certaudit.report.blocks import Basis, Fact, spelled
 from certaudit.report.subjects import (
     Claimed,
+    adversary_of,
     decided_check,
     findings_of,
+    points_of,
     radius_state,
     refuted_claims,
     worst_claims,
@@ -41,18 +47,31 @@ from certaudit.report.summary import (
     Subject,
     Theorem,
 )
-from certaudit.verifier import Verification, verify
+from certaudit.verifier import Verification, check_statements, verify
 
-__all__ = ["Material", "run_subject"]
+__all__ = ["TRUST", "Material", "run_subject"]
 
-_MOST = 1 << 33
+_SPLIT = "every fifth row"
+_NEAR = Fraction(1, 10**6)
 _STATES: dict[str, State] = {"checked": "proved", "failed": "failed", "not checked": "not checked"}
 _LABEL_FREE: dict[str, State] = {
-    "checked": "proved",
+    "checked": "declared",
     "declared": "declared",
     "unknown": "not checked",
     "violated": "failed",
 }
+TRUST = (
+    "trust",
+    "signature",
+    "statement",
+    "records",
+    "tree",
+    RUN,
+    CERTIFICATES,
+    "data",
+    "time stamp",
+)
+"""Steps of which a failure means that this is not what somebody signed, or of other data."""
 _THEOREMS = {
     "kl": Theorem(
         guarantee="kl",
@@ -63,8 +82,8 @@ _THEOREMS = {
     ),
     "tight": Theorem(
         guarantee="tight",
-        statement="No r label flips change the vote where p is at least the threshold F^-1(r) of "
-        "(2), which is the best that p alone can prove.",
+        statement="No r label flips change the vote where p is above the threshold F^-1(r) of "
+        "(2); of two labels where it is at least that.",
         source="Rosenfeld et al. (ICML 2020), equation (2); Lee et al. (NeurIPS 2019)",
         proof="proofs/tight-threshold.md, proofs/tight-radius.md, proofs/certificate.md",
     ),
@@ -75,6 +94,13 @@ _THEOREMS = {
         "enclosed on the right side, and refuted where it is enclosed on the other.",
         source="Beyond the papers",
         proof="proofs/exchange.md, proofs/band-limited.md, proofs/berry-esseen.md, proofs/flips.md",
+    ),
+    "pairwise": Theorem(
+        guarantee="pairwise",
+        statement="The class that beats each other class by a proven bound on the pair wins the "
+        "pairwise vote; its radius is that of the worst pair.",
+        source="Rosenfeld et al. (ICML 2020), B.2, B.3",
+        proof="proofs/pair-chernoff.md, proofs/votes.md, proofs/multiclass.md",
     ),
     "plurality": Theorem(
         guarantee="plurality",
@@ -105,30 +131,28 @@ def run_subject(
     """Return what a report says of a run folder, its claims, and the exit code of verifying it.
 
     Every certificate is decided again from what its row says; with the data of two labels by the
-    worst flips, too. With a key the signature is verified, and by the checker what was signed.
+    worst flips, too. The checker derives again what is said; with a key what was signed, once the
+    signature is verified.
 
     Raises InputError for files that are not a run, or data that are not the run's.
     """
     run = load_unsigned(folder).run
-    unused = material.data is not None and (run.multiclass or material.test is not None)
-    if unused and material.key is None:
-        raise InputError(
-            f"{folder}: with --test, or of many classes, data are used to verify what is signed: "
-            "a key is needed, too"
-        )
     audit = _audit(folder, run, material)
-    found = None
-    if material.key is not None:
-        found = verify(
-            folder,
-            key=material.key,
-            data=material.data,
-            test=material.test,
-            sample=material.sample,
-            seed=material.seed,
-            progress=progress,
-        )
+    # Of two labels the audit decides by the data; what it cannot read the checker can.
+    apart = material.test is not None or run.multiclass or material.sample is not None
+    decide = partial(verify, key=material.key) if material.key is not None else check_statements
+    found = decide(
+        folder,
+        data=material.data if apart or material.key is not None else None,
+        test=material.test,
+        sample=material.sample,
+        seed=material.seed,
+        progress=progress,
+    )
     about = _About(folder, run, audit, found, material)
+    states: dict[str, State] = {}
+    if about.evidence and material.data is not None:
+        states = _design(run, material.data)
     name = folder.resolve().name
     refuted, more = refuted_claims(audit.claims)
     files = (RUN, CERTIFICATES, *(each for each in (RECORDS, BUNDLE) if has(folder / each)))
@@ -136,15 +160,15 @@ def run_subject(
         kind="run",
         name=name,
         about=about.line(),
-        inputs=tuple(_input(folder / each) for each in files),
+        inputs=(
+            *(_input(folder / each) for each in files),
+            *(_input(each) for each in (material.data, material.test, material.key) if each),
+        ),
         audited=(),
         identification=about.identification(),
         domain=about.domain(),
         theorems=about.theorems(),
-        assumptions=tuple(
-            Assumption(each.what, each.value, _LABEL_FREE[each.label_free])
-            for each in run.assumptions
-        ),
+        assumptions=about.assumptions(states),
         method=about.method(),
         sampling=about.sampling(),
         results=about.results(),
@@ -155,37 +179,80 @@ def run_subject(
         refuted=refuted,
         refuted_left_out=more,
         findings=about.findings(),
-        unread=(),
+        unread=tuple(
+            f"{entry.name}: is not of the run"
+            for entry in sorted(folder.iterdir())
+            if entry.name not in (RUN, CERTIFICATES, RECORDS, BUNDLE)
+        ),
+        broken=0,
         not_covered=about.not_covered(),
         commands=about.commands(),
         environment=about.environment(),
         checks=about.checks(),
         chain=about.chain(),
+        remarks=found.remarks,
+        adversary=adversary_of(["label-flip"]),
     )
-    return subject, Claimed(name, audit.claims), 0 if found is None else found.exit_code
+    return subject, Claimed(name, audit.claims), found.exit_code
 
 
 def _input(path: Path) -> Input:
-    data = read_file(path, _MOST)
-    return Input(path.name, sha256(data).hexdigest(), len(data))
+    return Input(path.name, *file_digest(path))
 
 
 def _audit(folder: Path, run: Run, material: Material) -> Audit:
-    """Return the audit of the run itself."""
+    """Return the audit of the certificates, one source for each guarantee, and of nothing else."""
     evidence = None
     if material.data is not None and not run.multiclass and material.test is None:
         evidence = open_evidence(
             material.data, label_column=run.label_column, positive=run.positive
         )
+    place = folder / CERTIFICATES
+    found = [each for each in sources(folder) if isinstance(each, Source) and each.path == place]
+    names = [f"{CERTIFICATES} [{guarantee}]" for guarantee in run.guarantee]
+    if [source.name for source in found] not in (names, [CERTIFICATES]):
+        raise InputError(f"{place}: is not read as the guarantees of {RUN}")
     kept: list[dict[str, object]] = []
-    found = sources(folder)
     report = audit_sources(
-        found, make_options(evidence=evidence), lambda rows: kept.extend(claim_objects(rows))
+        iter(found), make_options(evidence=evidence), lambda rows: kept.extend(claim_objects(rows))
     )
+    if report.broken:
+        raise InputError(f"{report.broken[0].name}: {report.broken[0].why}")
+    for file in report.files:
+        # Alpha vectors are not the data: nothing ties them to the digests.
+        given = file.parameters.get("evidence")
+        if isinstance(given, Mapping) and given.get("name") != "data-set":
+            raise InputError(f"{material.data}: is not the data set of the run")
     report.claims = kept
-    if not report.files:
-        raise InputError(f"{folder}: nothing in it can be decided")
     return converted(report.as_json())
+
+
+def _design(run: Run, data: Path) -> dict[str, State]:
+    """Return whether the rules of a run give its ridge and scaling, computed from its data.
+
+    Both are chosen in floats, which may differ a little from machine to machine.
+    """
+    raw = read_data_set(data, label_column=run.label_column)
+    checked = LabelledData.check(*(raw.arrays[key] for key in KEYS), positive=run.positive)
+    rule = run.ridge.rule
+    _, features, ridge, _ = fit(
+        checked,
+        q=run.noise_model.q,
+        ridge=run.ridge.value if rule == "given" else rule,
+        scale=run.scale.rule,
+        intercept=run.intercept,
+    )
+    own = features.scale
+    pairs = [(ridge.value, parse_rational(run.ridge.value))]
+    means = zip(own.mean, run.scale.mean, strict=True)
+    pairs += [(Fraction(mean), parse_rational(told)) for mean, told in means]
+    near = [abs(x - y) <= abs(y) * _NEAR for x, y in pairs]
+    same = [x == y for x, y in pairs]
+    states: dict[bool, State] = {True: "declared", False: "failed"}
+    return {
+        "ridge": "proved" if same[0] else states[near[0]],
+        "scaling": "proved" if all(same[1:]) else states[all(near[1:])],
+    }
 
 
 class _About:
@@ -196,13 +263,13 @@ class _About:
         folder: Path,
         run: Run,
         audit: Audit,
-        verification: Verification | None,
+        verification: Verification,
         material: Material,
     ) -> None:
         self.folder, self.run, self.audit = folder, run, audit
         self.verification, self.material = verification, material
         self.n, self.points = int(run.training_points), int(run.certified_points)
-        self.steps = {} if verification is None else {s.name: s for s in verification.steps}
+        self.steps = {step.name: step for step in reversed(verification.steps)}
         self.evidence = any(file.by_evidence is not None for file in audit.files)
         self.by_guarantee = {
             str(file.parameters["guarantee"]): [c for c in audit.claims if c.file == file.file]
@@ -280,11 +347,30 @@ class _About:
     def theorems(self) -> tuple[Theorem, ...]:
         """Return what makes the guarantees true."""
         names: list[str] = list(self.run.guarantee)
-        if self.run.vote == "plurality":
-            names.append("plurality")
+        if self.run.multiclass:
+            names.append(self.run.vote)
         if self.evidence and "exact" not in names:
             names.append("exact")
         return tuple(_THEOREMS[name] for name in names)
+
+    def assumptions(self, states: Mapping[str, State]) -> tuple[Assumption, ...]:
+        """Return what the run takes as fixed; `states` of what was derived from the data here."""
+        found = []
+        for each in self.run.assumptions:
+            state = _LABEL_FREE[each.label_free]
+            if state == "declared":
+                state = states.get(each.what, state)
+            if each.what == "ridge" and self.run.ridge.rule == "paper":
+                state = "failed"  # it reads the labels, whatever the run says
+            text = f"{each.value} ({each.label_free})"
+            found.append(Assumption(each.what, text, state))
+        told = {each.what for each in self.run.assumptions}
+        for name in ("features", "scaling", "ridge"):
+            if name not in told:
+                failed = name == "ridge" and self.run.ridge.rule == "paper"
+                text = "nothing is said of it"
+                found.append(Assumption(name, text, "failed" if failed else "not checked"))
+        return tuple(found)
 
     def method(self) -> tuple[Fact, ...]:
         """Return the kind of method, as ISO/IEC 24029-2 asks."""
@@ -344,6 +430,14 @@ class _About:
             return "proved"
         return "proved" if self.derived() and guarantee != "exact" else "declared"
 
+    def claimed(self, guarantee: str) -> list[int]:
+        """Return the claimed radii of all points that are right, 0 where no winner is claimed."""
+        return [
+            int(claim.says or 0) if claim.verdict != "abstained" else 0
+            for claim in self.by_guarantee.get(guarantee, [])
+            if claim.label == claim.prediction
+        ]
+
     def radii(self, guarantee: str) -> tuple[list[int], list[int]]:
         """Return what is claimed of the points that are right, and what of it is proven.
 
@@ -361,9 +455,17 @@ class _About:
 
     def derived(self) -> bool:
         """Return whether the checker derived every log_error again."""
-        names = ("signature", "records", "radii", "data", "alpha", "log_error")
-        done = all(self.state(name) == "proved" for name in names)
-        return done and self.material.sample is None
+        names = ("radii", "data", "alpha", "log_error")
+        failed = bool(self.verification.failed) or self.material.sample is not None
+        return not failed and all(self.state(name) == "proved" for name in names)
+
+    def by(self, guarantee: str) -> str:
+        """Return what proves the radii that are claimed by a guarantee."""
+        return (
+            guarantee
+            if self.derived() and guarantee != "exact"
+            else ("worst flips" if self.evidence else guarantee)
+        )
 
     def state(self, step: str) -> State:
         """Return how far a step of the verification came; the data also by what was audited."""
@@ -390,9 +492,10 @@ class _About:
         series = []
         for guarantee in self.by_guarantee:
             claimed, proven = self.radii(guarantee)
-            series.append(Series("claimed", guarantee, "exact", "declared", _points(claimed)))
-            state = self.rests(guarantee)
-            series.append(Series("proven", guarantee, "down", state, _points(proven)))
+            series.append(Series("claimed", guarantee, "exact", "declared", points_of(claimed)))
+            if guarantee != "exact" or self.evidence:
+                state = self.rests(guarantee)
+                series.append(Series("proven", guarantee, "down", state, points_of(proven)))
         attacked = self._attacked()
         if attacked is not None:
             series.append(attacked)
@@ -401,6 +504,8 @@ class _About:
             unit="label flips",
             what="Test points that are right and reach a radius",
             of=self.points,
+            open=0,
+            right=True,
             whole=True,
             of_training=self.n,
             series=tuple(series),
@@ -408,12 +513,16 @@ class _About:
 
     def _attacked(self) -> Series | None:
         """Return how many points the worst flips leave: from evidence, else what the run says."""
-        claims = self.right(self.strongest())
-        if self.evidence and claims and all(claim.evidence is not None for claim in claims):
-            ends = [c.evidence.refuted_at for c in claims if c.evidence is not None]
-            # After so many flips and fewer than refuted_at nothing shows a change.
-            last = [self.n if end is None else end - 1 for end in ends]
-            return Series("under attack", self.strongest(), "up", "proved", _points(last))
+        claims = [
+            claim
+            for claim in self.by_guarantee.get(self.strongest(), [])
+            if claim.label == claim.prediction
+        ]
+        if self.evidence:
+            # After fewer flips than refuted_at nothing shows a change; without evidence never.
+            known = (None if c.evidence is None else c.evidence.refuted_at for c in claims)
+            last = [self.n if end is None else end - 1 for end in known if end != 0]
+            return Series("under attack", self.strongest(), "up", "proved", points_of(last))
         told = self.run.attacked_accuracy
         if not isinstance(told, RunCurve):
             return None
@@ -429,7 +538,7 @@ class _About:
 
     def results(self) -> tuple[Fact, ...]:
         """Return accuracies and median radii."""
-        run, strongest = self.run, self.strongest()
+        run = self.run
         again = self.derived() and self.state("figures") == "proved"
         basis = Basis("", "down", "proved" if again else "declared")
         facts = [
@@ -442,18 +551,20 @@ class _About:
         facts.append(
             Fact(f"right, always class {each.index(best)} (best constant)", _percent(best), basis)
         )
-        _, proven = self.radii(strongest)
-        proved = Basis(strongest, "down", self.rests(strongest))
-        number = percent(len(proven), self.points)
-        facts.append(Fact("right and proven to be the vote", number, proved))
+        # Without the data nothing shows an exact radius.
+        known = [g for g in run.guarantee if g != "exact" or self.evidence][-1]
+        _, proven = self.radii(known)
+        proved = Basis(self.by(known), "down", self.rests(known))
+        facts.append(
+            Fact("right and proven to be the vote", percent(len(proven), self.points), proved)
+        )
         for guarantee in run.guarantee:
-            claimed, proven = self.radii(guarantee)
-            # The lower one in the middle: half of the points, or more, stand so many flips.
-            place = (len(claimed) - 1) // 2 - (len(claimed) - len(proven))
-            if place >= 0:
-                told = Basis(guarantee, "down", self.rests(guarantee))
-                median = f"{sorted(proven)[place]:,} flips"
-                facts.append(Fact(f"median radius, {spelled(guarantee)}", median, told))
+            radii = sorted(self.claimed(guarantee))
+            if radii:
+                median = Fraction(radii[(len(radii) - 1) // 2] + radii[len(radii) // 2], 2)
+                told = Basis(self.by(guarantee), "exact", self.depth(guarantee))
+                name = f"median radius of the points classified right, {spelled(guarantee)}"
+                facts.append(Fact(name, f"{float(median):g} flips", told))
         return tuple(facts)
 
     def findings(self) -> tuple[Finding, ...]:
@@ -508,6 +619,8 @@ class _About:
             words += ["--label-column", run.label_column]
         if run.positive is not None:
             words += ["--positive", run.positive]
+        if any(e.what == "split" and _SPLIT not in e.value for e in run.assumptions):
+            words += ["--test", "TEST"] if data.endswith(".csv") else []
         words += ["--q", run.noise_model.q, "--guarantee", _option(run)]
         if run.multiclass:
             words += ["--vote", run.vote, "--classes", str(run.classes)]
@@ -521,24 +634,36 @@ class _About:
         found = [shlex.join([*words, "-o", "run"])]
         if has(self.folder / BUNDLE):
             found.append(shlex.join(["certaudit", "verify", "run", "--key", "KEY", "--data", data]))
-        return tuple(found)
+        return (*found, self._again())
+
+    def _again(self) -> str:
+        """Return the command that makes this report again."""
+        told = self.material
+        again = ["certaudit", "report", "run", "-o", "report.html"]
+        if told.data is not None:
+            again += ["--data", told.data.name]
+        if told.test is not None:
+            again += ["--test", told.test.name]
+        if told.key is not None:
+            again += ["--key", told.key.name]
+        if told.sample is not None:
+            again += ["--sample", str(told.sample), "--seed", told.seed]
+        return shlex.join(again)
 
     # How far it was checked ----------------------------------------------------------------------
 
     def checks(self) -> tuple[Check, ...]:
         """Return every step: of the verification, and of the audit."""
-        found = [decided_check(self.audit)]
+        found = [decided_check(self.audit, self.radius())]
         if self.evidence:
             text = (
                 "the arrays are those of run.json; radii decided by the worst flips of these data"
             )
             found.append(Check("evidence", "proved", text))
-        if self.verification is not None:
-            found += [
-                Check(step.name, _STATES[step.state], step.detail)
-                for step in self.verification.steps
-            ]
-        else:
+        found += [
+            Check(step.name, _STATES[step.state], step.detail) for step in self.verification.steps
+        ]
+        if self.material.key is None:
             found.append(Check("signature", "not checked", self._unsigned()))
         return tuple(found)
 
@@ -553,33 +678,45 @@ class _About:
         alpha = self.state("alpha")
         if self.evidence and alpha == "declared":
             alpha = "proved"
+        named = "named by SHA-256 in run.json"
+        named += ", whose digests the data given have" if self.evidence else ""
+        failed = [step for step in self.verification.failed if step.name in TRUST]
+        # What the checker derived is then of what was signed, and these files say something else.
+        data, alpha = (_capped(s) if failed else s for s in (self.state("data"), alpha))
         links = [
-            Link("data", self.state("data"), self._detail("data", "named by SHA-256 in run.json")),
+            Link("data", data, self._detail("data", named)),
             Link("alpha", alpha, self._detail("alpha", given)),
         ]
         error = self.state("log_error")
-        if error == "proved" and self.material.sample is not None:
-            error = "declared"
+        if self.material.sample is not None or failed:
+            error = _capped(error)
         links.append(Link("p", error, self._detail("log_error", "bounds on ln(1 - p) as stated")))
-        state = radius_state(self.audit)
-        if state == "proved" and not self.evidence and not self.derived():
-            state = "declared"
-        links.append(Link("radius", state, decided_check(self.audit).detail))
-        signed = [self.state(name) for name in ("signature", "tree", "records")]
-        failed = self.verification is not None and bool(self.verification.failed)
-        whole: State = "proved" if set(signed) == {"proved"} else "not checked"
-        links.append(
-            Link(
-                "signature",
-                "failed" if failed else whole,
-                self._detail("signature", self._unsigned()),
-            )
-        )
+        links.append(Link("radius", self.radius(), decided_check(self.audit).detail))
+        names = ("signature", "tree", "records")
+        whole: State = "not checked"
+        if self.material.key is not None and {self.state(name) for name in names} == {"proved"}:
+            whole = "proved"
+        detail = failed[0].detail if failed else self._detail("signature", self._unsigned())
+        links.append(Link("signature", "failed" if failed else whole, detail))
         return tuple(links)
+
+    def radius(self) -> State:
+        """Return how far the radii were checked, all guarantees together."""
+        state = radius_state(self.audit)
+        if self.state("radii") == "failed":
+            return "failed"
+        return (
+            "declared" if state == "proved" and not self.evidence and not self.derived() else state
+        )
 
     def _detail(self, step: str, otherwise: str) -> str:
         found = self.steps.get(step)
         return otherwise if found is None else found.detail
+
+
+def _capped(state: State) -> State:
+    """Return a state that is at most somebody's word."""
+    return "declared" if state == "proved" else state
 
 
 def _option(run: Run) -> str:
@@ -587,16 +724,6 @@ def _option(run: Run) -> str:
     if run.exact:
         return "all" if "tight" in run.guarantee else "exact"
     return "tight" if "tight" in run.guarantee else "kl"
-
-
-def _points(radii: Sequence[int]) -> tuple[Point, ...]:
-    """Return how many radii reach each radius, at the last radius of every level."""
-    counts = how_many_reach(list(radii)) if radii else [0]
-    return tuple(
-        Point(float(r), count)
-        for r, count in enumerate(counts)
-        if r + 1 == len(counts) or counts[r + 1] != count
-    )
 
 
 def _percent(text: str) -> str:

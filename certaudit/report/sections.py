@@ -33,7 +33,7 @@ from certaudit.report.drawing import (
     reached,
     selected_radii,
 )
-from certaudit.report.subjects import Claimed, down, spell, up
+from certaudit.report.subjects import Claimed, down, number, spell, up
 from certaudit.report.summary import Curve, Refuted, Series, Subject
 
 __all__ = ["document"]
@@ -57,6 +57,7 @@ class _Pages:
     def __init__(self, report: Report) -> None:
         self.report, self.summary = report, report.summary
         self.context = report.summary.context
+        self.figures = 0
         self.several = len(report.summary.subjects) > 1
 
     def document(self) -> Document:
@@ -64,7 +65,7 @@ class _Pages:
         told, makers = self.context.identification, self._makers()
         about = [subject.about for subject in self.summary.subjects]
         title = "Evidence report" + (f" {told.report}" if told.report else "")
-        system = f"{told.system}. " if told.system else ""
+        system = f"{told.system}: " if told.system else ""
         return Document(
             title=title,
             subtitle=system + "; ".join(about),
@@ -141,6 +142,10 @@ class _Pages:
             ("responsible person", told.responsible),
         )  # fmt: skip
         yield Facts(tuple(Fact(*each) for each in names), "Stated by the issuer")
+        if self.summary.context_file is not None:
+            told_by = self.summary.context_file
+            facts = (Fact(told_by.name, told_by.sha256, Basis("SHA-256", "exact", "proved")),)
+            yield Facts(facts, "What the issuer states stands in")
         yield from self._each(self._inputs)
 
     def _inputs(self, subject: Subject) -> Iterator[Block]:
@@ -150,7 +155,8 @@ class _Pages:
         note = "Digests computed here."
         yield Table("Files that this report was made from", columns, tuple(rows), note)
         if subject.audited:
-            yield Paragraph(f"{len(subject.audited):,} audited files stand in section 14.")
+            audited = number(len(subject.audited), "audited file")
+            yield Paragraph(f"Digests of {audited}: section 14.")
 
     def _scope(self) -> Iterator[Block]:
         told = self.context.scope
@@ -168,16 +174,8 @@ class _Pages:
         yield from self._each(self._adversary)
 
     def _adversary(self, subject: Subject) -> Iterator[Block]:
-        flips = any("label flips" in curve.unit for curve in subject.curves)
-        yield Paragraph(
-            "The certificates hold against anybody who knows everything, the data, the classifier "
-            "and this report, and changes up to so many training labels as he likes, for each test "
-            "point others."
-            if flips
-            else "The certificates hold against anybody who knows everything and changes the input "
-            "by less than the radius, for each test point as he likes; not against changes of the "
-            "training data or of the model."
-        )
+        for text in subject.adversary:
+            yield Paragraph(text)
 
     def _domain(self) -> Iterator[Block]:
         yield from self._each(lambda subject: iter((Facts(subject.domain),)))
@@ -198,7 +196,12 @@ class _Pages:
         yield Table("What makes the guarantees true", columns, rows)
         taken = (Column("assumption"), Column("what is taken"), Column("state", "state"))
         states = tuple((a.what, a.value, str(a.state)) for a in subject.assumptions)
-        note = "proved: computed without labels, or checked; declared: somebody's word."
+        note = (
+            "What is assumed to read no training label. proved: derived from the data here; "
+            "declared: the word of the files; failed: it reads them."
+            if subject.kind == "run"
+            else "declared: the word of the files."
+        )
         yield Table("What is assumed", taken, states, note)
 
     def _method(self) -> Iterator[Block]:
@@ -226,8 +229,9 @@ class _Pages:
                 yield Facts(subject.results, "In figures")
             # A curve that is known at one radius is no curve.
             drawn = [curve for curve in subject.curves if len(selected_radii(curve)) > 1][:_CURVES]
-            for place, curve in enumerate(drawn):
-                yield _figure(curve, f"curve-{subject.name}-{place}")
+            for curve in drawn:
+                self.figures += 1
+                yield _figure(curve, f"curve-{self.figures}")
             left = len(subject.curves) - len(drawn)
             if left > 0:
                 yield Paragraph(
@@ -243,8 +247,10 @@ class _Pages:
             yield _claims(claimed)
 
     def _refuted(self) -> Iterator[Block]:
+        claims = any(subject.verdicts.claims for subject in self.summary.subjects)
         if not any(subject.refuted for subject in self.summary.subjects):
-            yield Paragraph("No claim is refuted: none was shown to be false.", "good")
+            told = "No claim is refuted: none was shown to be false."
+            yield Paragraph(told if claims else "There are no claims.")
             if any(self._wrong()):
                 yield Paragraph(
                     "Unsupported claims (section 8) say more than the evidence proves; that does "
@@ -260,19 +266,22 @@ class _Pages:
             ("radius asked for", told.radius), ("certified accuracy asked for", told.accuracy),
             ("fixed on", told.fixed_on), ("reason", told.reason),
         )  # fmt: skip
-        yield Facts(tuple(Fact(*each) for each in names), "Stated by the issuer, beforehand")
+        yield Facts(tuple(Fact(*each) for each in names), "Stated by the issuer")
         if self.summary.thresholds:
             columns = (
-                Column("of"), Column("radius", "number"), Column("asked for"),
+                Column("of"), Column("radius", "number"), Column("unit"), Column("asked for"),
                 Column("claimed", "number"), Column("proven", "number"), Column("points", "number"),
                 Column("state", "state"),
             )  # fmt: skip
             rows = tuple(
-                (t.subject, t.radius, t.accuracy, spell(t.claimed), spell(t.proven), spell(t.of),
-                 t.state)
+                (t.subject, t.radius, t.unit, t.accuracy, spell(t.claimed), spell(t.proven),
+                 spell(t.of), t.state)
                 for t in self.summary.thresholds
             )  # fmt: skip
-            note = "Points that reach the radius; proven: at least so many."
+            note = (
+                "Rows that are right and reach the radius; proven: at least so many. Where it is "
+                "not known which rows are right, nothing is met."
+            )
             yield Claims("Asked for, claimed, proven", columns, rows, len(rows), note)
         for subject in self.summary.subjects:
             for curve in subject.curves[:1]:
@@ -316,6 +325,9 @@ class _Pages:
 
     def _integrity(self) -> Iterator[Block]:
         yield from self._each(self._chain)
+        for subject in self.summary.subjects:
+            if subject.remarks:
+                yield Items(subject.remarks)
         yield Paragraph(
             "This report itself is not signed. Whoever answers for it signs its file, "
             "and whoever doubts it makes it again: the same files give the same bytes.",
@@ -328,7 +340,7 @@ class _Pages:
         rows = tuple((link.name, link.state, link.detail) for link in subject.chain)
         table = Table("The chain in words", columns, rows)
         yield Figure(
-            f"chain-{subject.name}",
+            f"chain-{self.summary.subjects.index(subject)}",
             "From the data to the signature, and how far each link was checked",
             draw_chain(subject.chain),
             f"A chain of {len(subject.chain)} links. {words}.",
@@ -403,19 +415,22 @@ def _files(subject: Subject) -> Block:
     columns = (
         Column("file"), Column("claims", "number"), Column("confirmed", "number"),
         Column("refuted", "number"), Column("unsupported", "number"),
-        Column("open", "number"), Column("accuracy lost", "number"), Column("parameters"),
+        Column("open", "number"), Column("lost", "number"), Column("at worst", "number"),
+        Column("parameters"),
     )  # fmt: skip
     rows = tuple(
         (
             f.file, str(f.verdicts.claims), str(f.verdicts.confirmed), str(f.verdicts.refuted),
             str(f.verdicts.unsupported), str(f.verdicts.inconclusive + f.verdicts.malformed),
-            percent(f.lost, f.rows, up=True).removesuffix(" %") if f.rows else "", f.parameters,
+            percent(f.lost, f.rows, up=True).removesuffix(" %") if f.rows else "",
+            percent(f.lost_anywhere, f.rows, up=True).removesuffix(" %") if f.rows else "",
+            f.parameters,
         )
         for f in subject.files
     )  # fmt: skip
     note = (
-        "Accuracy lost: certified accuracy claimed less proven, in percentage points, at the "
-        "radius of the grid where most is lost; rounded up."
+        "Lost: certified accuracy claimed less proven, in percentage points, at the worst of the "
+        "radii 0, 0.25, 0.5, ... (0, 1, 2, 5, ... flips); at worst: at any radius. Rounded up."
     )
     return Claims("By file, those that lose most first", columns, rows, len(rows), note)
 
@@ -501,8 +516,9 @@ def _figure(curve: Curve, name: str) -> Figure:
     """Return a curve with the numbers behind it."""
     words = "; ".join(_described(series, curve) for series in curve.series)
     lost = max((count for _, rows in differences(curve) for _, count in rows), default=0)
+    where = "" if curve.whole else " at the radii counted"
     alt = f"{curve.what} against {curve.unit}, of {curve.of:,}. {words}. "
-    alt += f"Claimed less proven is at most {lost:,}."
+    alt += f"Claimed less proven is at most {lost:,}{where}."
     caption = f"Certified accuracy, claimed against proven: {curve.title}"
     return Figure(name, caption, draw_curve(curve), alt, _table(curve, "The numbers behind it"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
@@ -11,7 +12,15 @@ from pathlib import Path
 
 from certaudit.errors import InputError
 from certaudit.exact import parse_rational, percent
-from certaudit.report.audited import Audit, AuditedFile, Claim, FindingRow, read_audit, verdicts_of
+from certaudit.report.audited import (
+    Audit,
+    AuditedFile,
+    Claim,
+    FindingRow,
+    radii_of,
+    read_audit,
+    verdicts_of,
+)
 from certaudit.report.blocks import Basis, Fact, spelled
 from certaudit.report.summary import (
     Assumption,
@@ -33,11 +42,14 @@ from certaudit.report.summary import (
 
 __all__ = [
     "Claimed",
+    "adversary_of",
     "audit_subject",
     "decided_check",
     "down",
     "file_results",
     "findings_of",
+    "number",
+    "points_of",
     "radius_state",
     "refuted_claims",
     "up",
@@ -45,6 +57,7 @@ __all__ = [
 ]
 
 _WORST = 20
+_SPELLED = 40
 _REFUTED = 500
 _FAILING = ("refuted", "unsupported")
 
@@ -68,17 +81,17 @@ _THEOREMS = {
     "label-flip": Theorem(
         guarantee="label-flip",
         statement="With the share p of the vote under label noise q, no r labels that anybody "
-        "changes change the vote where r is at most the KL radius (5), or where p is at "
-        "least the tight threshold F^-1(r) of (2).",
+        "changes change the vote where r is at most the KL radius (5), or where p is above the "
+        "tight threshold F^-1(r) of (2); of two labels where it is at least that.",
         source="Rosenfeld et al. (ICML 2020), equations (2), (5), B.3; Lee et al. (NeurIPS 2019)",
         proof="proofs/kl-radius.md, proofs/tight-radius.md, proofs/audit-product.md",
     ),
     "discrete": Theorem(
         guarantee="discrete",
         statement="With the share p of the vote under discrete noise, no r changed coordinates "
-        "change it where p is at least the tight threshold F^-1(r).",
-        source="Lee et al. (NeurIPS 2019), Theorem 2",
-        proof="proofs/tight-threshold.md, proofs/audit-product.md",
+        "change it where p is above the tight threshold F^-1(r).",
+        source="Lee et al. (NeurIPS 2019)",
+        proof="proofs/tight-radius.md, proofs/tight-threshold.md, proofs/audit-product.md",
     ),
     "evidence": Theorem(
         guarantee="evidence",
@@ -128,11 +141,17 @@ def _rounded(value: float | Fraction | None, digits: int, mode: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
+def number(count: int, what: str) -> str:
+    """Return a number of things: 1 file, 2 files."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def spell(value: object) -> str:
     """Return what a row says as it is; empty where it says nothing."""
     if value is None:
         return ""
-    return repr(value) if isinstance(value, float) else str(value)
+    text = repr(value) if isinstance(value, float) else str(value)
+    return text if len(text) <= _SPELLED else f"{text[:_SPELLED]}... ({len(text)} characters)"
 
 
 # What all subjects have in common ----------------------------------------------------------------
@@ -141,7 +160,8 @@ def spell(value: object) -> str:
 def worst_claims(claims: Iterable[Claim]) -> tuple[Overclaim, ...]:
     """Return the claims that say most too much, the largest first."""
     failing = [claim for claim in claims if claim.verdict in _FAILING]
-    failing.sort(key=lambda claim: -_size(claim))
+    # What is false without a size (the vote is lost) is worse than any size.
+    failing.sort(key=lambda c: -math.inf if c.verdict == "refuted" and not c.excess else -_size(c))
     return tuple(
         Overclaim(
             claim.file,
@@ -209,6 +229,7 @@ def file_results(audit: Audit) -> tuple[FileResult, ...]:
             file.inferred,
             file.accuracy.rows,
             file.accuracy.grid_drop_rows,
+            file.accuracy.worst_drop_rows,
         )
         for file in audit.files
     ]
@@ -237,8 +258,8 @@ def radius_state(audit: Audit) -> State:
     return "proved" if summary.claims and summary.confirmed == summary.claims else "not checked"
 
 
-def decided_check(audit: Audit) -> Check:
-    """Return how many claims were decided, as a step."""
+def decided_check(audit: Audit, state: State | None = None) -> Check:
+    """Return how many claims were decided, as a step; `state` where they rest on less."""
     counts = audit.summary
     words = [
         f"{getattr(counts, name):,} {name}"
@@ -246,7 +267,7 @@ def decided_check(audit: Audit) -> Check:
         if getattr(counts, name)
     ]
     detail = f"{counts.claims:,} decided: {', '.join(words) or 'none'}"
-    return Check("claims", radius_state(audit), detail)
+    return Check("claims", state or radius_state(audit), detail)
 
 
 # An audit ----------------------------------------------------------------------------------------
@@ -269,11 +290,9 @@ def _audit_subject(name: str, audit: Audit, data: bytes) -> tuple[Subject, Claim
     kinds = _kinds(audit)
     read = [Input(file.file, file.sha256, file.bytes) for file in audit.files]
     counts = audit.summary
-    what = " and ".join(map(spelled, sorted(kinds))) or "no"
-    about = (
-        f"{len(audit.files):,} audited file{'s' * (len(audit.files) != 1)}, "
-        f"{counts.claims:,} claims: {what} noise"
-    )
+    what = " and ".join(map(spelled, sorted(kinds)))
+    about = f"{number(len(audit.files), 'audited file')}, {number(counts.claims, 'claim')}"
+    about += f": {what} noise" if kinds else ""
     subject = Subject(
         kind="audit",
         name=name,
@@ -290,7 +309,7 @@ def _audit_subject(name: str, audit: Audit, data: bytes) -> tuple[Subject, Claim
             for kind in ("gaussian", "sampled", "label-flip", "discrete", "evidence")
             if kind in _needed(audit, kinds)
         ),
-        assumptions=_assumptions(kinds),
+        assumptions=_assumptions(audit, kinds),
         method=_method(audit, kinds),
         sampling=_sampling(audit),
         results=_results(audit),
@@ -306,10 +325,19 @@ def _audit_subject(name: str, audit: Audit, data: bytes) -> tuple[Subject, Claim
         commands=() if audit.command is None else (audit.command,),
         environment=(),
         checks=(
-            decided_check(audit),
+            decided_check(audit, _told(audit)),
+            Check(
+                "result of the audit",
+                "declared",
+                "taken as the file says, whose sums are those of its claims; what was audited is "
+                "not read again",
+            ),
             Check("signature", "not checked", "the result of an audit is not signed"),
         ),
         chain=_chain(audit, kinds),
+        remarks=(),
+        adversary=adversary_of(kinds),
+        broken=len(audit.broken),
     )
     return subject, Claimed(name, audit.claims)
 
@@ -332,7 +360,7 @@ def _kinds(audit: Audit) -> set[str]:
 
 
 def _needed(audit: Audit, kinds: set[str]) -> set[str]:
-    sampled = any("samples" in f.parameters or f.kind == "votes" for f in audit.files)
+    sampled = _sampled(audit)
     evidence = any(file.by_evidence is not None for file in audit.files)
     return kinds | ({"sampled"} if sampled else set()) | ({"evidence"} if evidence else set())
 
@@ -368,12 +396,52 @@ def _domain(audit: Audit, kinds: set[str]) -> tuple[Fact, ...]:
     return tuple(found)
 
 
-def _assumptions(kinds: set[str]) -> tuple[Assumption, ...]:
-    found = [
-        Assumption("the files", "are what the implementation printed", "declared"),
-        Assumption("noise", "the samples were drawn from the noise that is stated", "declared"),
-        Assumption("votes", "are independent, and none was left out or chosen", "declared"),
-    ]
+def _sampled(audit: Audit) -> bool:
+    """Return whether votes were counted, as far as the files say."""
+    names = {name for file in audit.files for name in file.parameters}
+    return bool(names & {"samples", "failure_prob"}) or any(f.kind == "votes" for f in audit.files)
+
+
+def _decided_by(audit: Audit) -> tuple[bool, bool]:
+    """Return whether claims were decided by the data, and whether any by votes or bounds."""
+    by_data = sum(file.by_evidence.claims for file in audit.files if file.by_evidence)
+    return by_data > 0, by_data < audit.summary.claims
+
+
+_ADVERSARIES = {
+    "label-flip": "changes as many training labels as the radius says, or fewer, for each test "
+    "point those he likes; not features, not test points",
+    "gaussian": "changes the input by less than the radius, for each test point as he likes; not "
+    "the training data, not the model",
+    "discrete": "changes as many coordinates of the input as the radius says, or fewer; not the "
+    "training data, not the model",
+}
+
+
+def adversary_of(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Return against whom claims about a kind of noise are made."""
+    found = []
+    for kind in sorted(kinds):
+        who = _ADVERSARIES.get(kind, "is the one that the files mean: such claims are not decided")
+        found.append(
+            f"What is claimed under {spelled(kind)} noise is claimed against anybody who knows "
+            f"everything, and {who}."
+        )
+    return tuple(found)
+
+
+def _assumptions(audit: Audit, kinds: set[str]) -> tuple[Assumption, ...]:
+    by_data, by_rows = _decided_by(audit)
+    found = [Assumption("the files", "are what the implementation printed", "declared")]
+    if by_rows and _sampled(audit):
+        found += [
+            Assumption("noise", "the samples were drawn from the noise that is stated", "declared"),
+            Assumption("votes", "are independent, and none was left out or chosen", "declared"),
+            Assumption("class", "was chosen by other samples than those that bound it", "declared"),
+        ]
+    if by_data:
+        text = "are those of the classifier that the claims are about"
+        found.append(Assumption("alphas", text, "declared"))
     if "label-flip" in kinds:
         text = "features, scaling and model choice read no training label"
         found.append(Assumption("label-free", text, "declared"))
@@ -382,40 +450,54 @@ def _assumptions(kinds: set[str]) -> tuple[Assumption, ...]:
 
 def _method(audit: Audit, kinds: set[str]) -> tuple[Fact, ...]:
     chance = _stated(audit, "failure_prob")
-    sampled = bool(_stated(audit, "samples"))
-    facts = [
-        Fact(
-            "complete or incomplete",
-            "incomplete: what is not certified is not thereby shown to be wrong",
-        ),
-        Fact(
-            "deterministic or not",
+    sampled, (by_data, by_rows) = _sampled(audit), _decided_by(audit)
+    complete, chances, boxes = [], [], []
+    if by_data:
+        complete.append(
+            "claims decided by the data: complete where the report says what is refuted, since the "
+            "worst flips are known"
+        )
+        chances.append("claims decided by the data: deterministic")
+        boxes.append("claims decided by the data: glass box, alphas and labels are used")
+    if by_rows:
+        complete.append("incomplete: what is not certified is not thereby shown to be wrong")
+        chances.append(
             "not deterministic: each claim may be false with the failure probability stated"
             if sampled
-            else "deterministic as far as the files say: no sampling is stated",
-        ),
-        Fact("glass or closed box", "closed box: votes are counted, the model is not looked into"),
+            else "deterministic as far as the files say: no sampling is stated"
+        )
+        boxes.append("closed box: what the rows say is used, the model is not looked into")
+    facts = [
+        Fact("complete or incomplete", "; ".join(complete) or None),
+        Fact("deterministic or not", "; ".join(chances) or None),
+        Fact("glass or closed box", "; ".join(boxes) or None),
         Fact(
             "real or computer arithmetic",
-            "claims are decided over the reals, in integers and enclosures; votes were counted by "
-            "somebody's float classifier, and are about that",
+            "claims are decided over the reals, in integers and enclosures; what somebody's float "
+            "classifier did is about that classifier",
         ),
         Fact("printed numbers", "stand for every number that prints so"),
     ]
     if chance:
         facts.append(Fact("failure probability of a claim", ", ".join(chance)))
-    stated = [f for f in audit.files if f.claims and "failure_prob" in f.parameters]
-    if stated:
-        about = sum(file.claims for file in stated)
+    stated = [f for f in audit.files if f.kind != "curve" and "failure_prob" in f.parameters]
+    tested = sum(f.claims + f.abstained for f in stated)
+    if tested:
+        # Which rows are confirmed depends on the samples, so every row counts.
         mean = sum(
-            (parse_rational(_word(f.parameters["failure_prob"])) * f.claims for f in stated),
+            (
+                parse_rational(_word(f.parameters["failure_prob"])) * (f.claims + f.abstained)
+                for f in stated
+            ),
             Fraction(0),
         )
-        told = Basis("union bound", "up", "proved")
-        text = f"all {about:,} claims with such a probability hold together, except with "
-        text += f"probability {up(min(mean, Fraction(1)))} at most"
+        confirmed = sum(f.confirmed for f in stated)
+        told = Basis(f"union bound over {tested:,} rows", "up", "declared")
+        text = f"if the assumptions hold, the {confirmed:,} confirmed ones all do, except with "
+        text += "probability "
+        text += f"{up(mean)} at most" if mean < 1 else "1 at most: this says nothing"
         facts.append(Fact("multiplicity", text, told))
-        expected = f"{up(mean, 4)} of {about:,}"
+        expected = f"{up(mean, 4)} of the confirmed ones"
         facts.append(Fact("false claims to be expected, at most", expected, told))
     if "unknown" in kinds:
         facts.append(Fact("not decided", "claims of noise that is not known"))
@@ -440,17 +522,22 @@ def _results(audit: Audit) -> tuple[Fact, ...]:
     files = [f for f in audit.files if f.accuracy.rows and f.kind in ("radii", "votes")]
     if not files:
         return ()
-    falling = max(files, key=lambda f: _lost(f.accuracy.grid_drop_rows, f.accuracy.rows))
-    lost, of = falling.accuracy.grid_drop_rows, falling.accuracy.rows
-    basis = Basis("", "up", "proved")
-    found = [Fact("certified accuracy lost, at most", percent(lost, of, up=True), basis)]
-    if lost and len(files) > 1:
-        found.append(Fact("most is lost in", falling.file))
+    basis, found = Basis("", "up", "declared"), []
+    for name, lost in (
+        ("certified accuracy lost where most is lost, any radius", "worst_drop_rows"),
+        ("certified accuracy lost at 0, and at the radii of the audit", "grid_drop_rows"),
+    ):
+        falling = max(files, key=lambda f: _lost(getattr(f.accuracy, lost), f.accuracy.rows))
+        rows, of = getattr(falling.accuracy, lost), falling.accuracy.rows
+        found.append(Fact(name, f"{percent(rows, of, up=True)[:-2]} points", basis))
+        if rows and len(files) > 1:
+            found.append(Fact("most is lost so in", falling.file))
+    falling = files[0]
     if len(files) == 1:
         average = falling.accuracy.average_radius
-        told = Basis("", "up", "as printed")
+        told = Basis("", "up", "declared")
         found.append(Fact("average radius, claimed", up(average.claimed, 6), told))
-        basis = Basis("", "down", "proved")
+        basis = Basis("", "down", "declared")
         found.append(Fact("average radius, proven", down(average.proved), basis))
     left = sum(file.accuracy.open for file in files)
     if left:
@@ -459,44 +546,71 @@ def _results(audit: Audit) -> tuple[Fact, ...]:
     return tuple(found)
 
 
+def points_of(radii: Iterable[float]) -> tuple[Point, ...]:
+    """Return how many of some radii reach each of them, ascending."""
+    counts, found = Counter(radii), []
+    left = counts.total()
+    for radius in sorted(counts):
+        found.append(Point(float(radius), left))
+        left -= counts[radius]
+    return tuple(found) or (Point(0.0, 0),)
+
+
 def _curves(audit: Audit) -> tuple[Curve, ...]:
-    """Return the curves of all files, those that lose most first."""
-    files = [f for f in audit.files if f.accuracy.certified and f.kind in ("radii", "votes")]
+    """Return the curves of all files, those that lose most at the radii of the audit first."""
+    claims: dict[str, list[Claim]] = {}
+    for claim in audit.claims:
+        claims.setdefault(claim.file, []).append(claim)
+    files = [f for f in audit.files if f.accuracy.rows and f.kind in ("radii", "votes")]
     files.sort(key=lambda f: -_lost(f.accuracy.grid_drop_rows, f.accuracy.rows))
-    return tuple(map(_curve, files))
+    return tuple(_curve(file, claims.get(file.file, [])) for file in files)
 
 
-def _curve(file: AuditedFile) -> Curve:
-    whole = {"label-flip": "label flips", "discrete": "changed coordinates"}
+def _curve(file: AuditedFile, claims: Sequence[Claim]) -> Curve:
+    """Return certified accuracy of a file, from its rows where they give what the audit counted."""
+    units = {"label-flip": "label flips", "discrete": "changed coordinates"}
     model = file.parameters.get("noise_model")
     kind = str(model["name"]) if isinstance(model, Mapping) else "gaussian"
-    unit = whole.get(kind, f"{file.parameters.get('norm', 'l2')} radius")
     guarantee = str(file.parameters.get("guarantee", kind))
-    points = file.accuracy.certified
+    rows, right = _rows(file, claims), file.knows_right
+    if right is None:  # of an audit that does not say so
+        right = any(None not in (claim.label, claim.prediction) for claim in claims)
+    if rows is None:
+        grid = file.accuracy.certified
+        claimed = tuple(Point(point.radius, point.claimed) for point in grid)
+        proven = tuple(Point(point.radius, point.proved) for point in grid)
+    else:
+        claimed = points_of(told for told, _ in rows)
+        proven = points_of(held for _, held in rows if held >= 0)
     return Curve(
         title=file.file,
-        unit=unit,
-        what="Rows that reach a radius",
+        unit=units.get(kind, f"{file.parameters.get('norm', 'l2')} radius"),
+        what="Rows that are right and reach a radius" if right else "Rows that reach a radius",
         of=file.accuracy.rows,
-        whole=False,
+        open=file.accuracy.open,
+        right=right,
+        whole=rows is not None,
         of_training=None,
         series=(
-            Series(
-                "claimed",
-                guarantee,
-                "as printed",
-                "declared",
-                tuple(Point(p.radius, p.claimed) for p in points),
-            ),
-            Series(
-                "proven",
-                guarantee,
-                "down",
-                "proved",
-                tuple(Point(p.radius, p.proved) for p in points),
-            ),
+            Series("claimed", guarantee, "as printed", "declared", claimed),
+            Series("proven", guarantee, "down", "declared", proven),
         ),
     )
+
+
+def _rows(file: AuditedFile, claims: Sequence[Claim]) -> list[tuple[float, float]] | None:
+    """Return claimed and proven radii of the rows that the audit counted, if these are they."""
+    for right in (True, False):
+        found = radii_of(claims, right=right)
+        if found is None or any(math.isinf(told) for told, _ in found):
+            return None
+        if all(
+            point.claimed == sum(told >= point.radius for told, _ in found)
+            and point.proved == sum(held >= point.radius for _, held in found)
+            for point in file.accuracy.certified
+        ):
+            return found
+    return None
 
 
 def _not_covered(audit: Audit, kinds: set[str]) -> tuple[str, ...]:
@@ -510,7 +624,7 @@ def _not_covered(audit: Audit, kinds: set[str]) -> tuple[str, ...]:
     if audit.skipped:
         found.append(f"{len(audit.skipped):,} files that are not claims, or not recognised.")
     found += [
-        "Whether the votes were counted as the files say: the model was not run.",
+        "Whether the implementation did what the files say: the model was not run.",
         "Other changes than those of the property: nothing is said of them.",
         "Whether the test points are like those that the system will meet.",
     ]
@@ -519,20 +633,26 @@ def _not_covered(audit: Audit, kinds: set[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _told(audit: Audit) -> State:
+    """Return the state of radii that an audit decided: its word where nothing is wrong."""
+    state = radius_state(audit)
+    return "declared" if state == "proved" else state
+
+
 def _chain(audit: Audit, kinds: set[str]) -> tuple[Link, ...]:
     hashed = bool(audit.files) and all(file.sha256 is not None for file in audit.files)
     words = "files named by SHA-256" if hashed else "no digests of the files"
     links = [Link("files", "declared" if hashed else "not checked", words)]
     evidence = any(file.by_evidence is not None for file in audit.files)
     if evidence:
-        links.append(Link("alpha", "proved", "from the evidence given to the audit"))
+        links.append(Link("alpha", "declared", "from the evidence given to the audit"))
     elif kinds == {"label-flip"}:
         links.append(Link("alpha", "not checked", "no evidence was given to the audit"))
     else:
         links.append(Link("votes", "declared", "counted by the implementation"))
     links += [
         Link("p", "declared", "what the rows print, as every number that prints so"),
-        Link("radius", radius_state(audit), decided_check(audit).detail),
+        Link("radius", _told(audit), decided_check(audit).detail),
         Link("signature", "not checked", "the result of an audit is not signed"),
     ]
     return tuple(links)

@@ -6,10 +6,10 @@ guarantee, rounded to which side, checked how far.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from certaudit.report.blocks import Fact
 from certaudit.report.context import Context
@@ -47,6 +47,9 @@ State: TypeAlias = Literal["proved", "declared", "not checked", "failed"]
 """Of a step: derived here from what is named; somebody's word; neither; contradicted."""
 
 
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+
+
 class _Closed(Struct, frozen=True, forbid_unknown_fields=True):
     """A JSON object without other members."""
 
@@ -62,14 +65,14 @@ class Input(_Closed, frozen=True):
 class Verdicts(_Closed, frozen=True):
     """How many claims have each verdict; `abstained` rows claim nothing and are not in `claims`."""
 
-    claims: int
-    confirmed: int
-    refuted: int
-    unsupported: int
-    inconclusive: int
-    malformed: int
-    abstained: int
-    by_cause: dict[str, int]
+    claims: Count
+    confirmed: Count
+    refuted: Count
+    unsupported: Count
+    inconclusive: Count
+    malformed: Count
+    abstained: Count
+    by_cause: dict[str, Count]
 
 
 class Check(_Closed, frozen=True):
@@ -129,14 +132,18 @@ class Series(_Closed, frozen=True):
 class Curve(_Closed, frozen=True):
     """Certified accuracy against radius: of how many, in which unit, claimed and proven.
 
-    `whole` says that every change of the curve is there; else counts are known at these radii
-    only. `of_training` is how many training labels there are, where the radius counts them.
+    Of `open` more nothing is known to be proven. `right` says that those counted are known to be
+    classified right. `whole` says that every change of the curve is there; else counts are known at
+    these radii only. `of_training` is how many training labels there are, where the radius counts
+    them.
     """
 
     title: str
     unit: str
     what: str
     of: int
+    open: int
+    right: bool
     whole: bool
     of_training: int | None
     series: tuple[Series, ...]
@@ -195,7 +202,9 @@ class FileResult(_Closed, frozen=True):
     inferred: tuple[str, ...]
     rows: int
     lost: int
-    """The most rows that a radius of the grid loses from claimed to proven."""
+    """The most rows that a radius of the audit's grid loses from claimed to proven."""
+    lost_anywhere: int
+    """The most that any radius loses."""
 
 
 class Threshold(_Closed, frozen=True):
@@ -207,6 +216,7 @@ class Threshold(_Closed, frozen=True):
 
     subject: str
     radius: str
+    unit: str
     accuracy: str
     claimed: int | None
     proven: int | None
@@ -252,6 +262,10 @@ class Subject(_Closed, frozen=True):
     environment: tuple[Fact, ...]
     checks: tuple[Check, ...]
     chain: tuple[Link, ...]
+    remarks: tuple[str, ...]
+    adversary: tuple[str, ...]
+    broken: int
+    """Files that should have been audited and could not be read."""
 
 
 class Outcome(_Closed, frozen=True):
@@ -273,6 +287,7 @@ class Summary(_Closed, frozen=True, tag_field="kind", tag="certaudit-report"):
     thresholds: tuple[Threshold, ...]
     clauses: tuple[Clause, ...]
     environment: dict[str, str]
+    context_file: Input | None
 
 
 def encode(summary: Summary) -> bytes:

@@ -17,7 +17,7 @@ from certaudit.io.files import RUN
 from certaudit.report.context import Context
 from certaudit.report.drawing import reached
 from certaudit.report.runs import TRUST, Material, run_subject
-from certaudit.report.subjects import Claimed, audit_subject, number
+from certaudit.report.subjects import Claimed, audit_subject, depth_of_radii, number
 from certaudit.report.summary import (
     FORMAT,
     Clause,
@@ -220,7 +220,7 @@ def _outcome(subjects: Sequence[Subject], thresholds: Sequence[Threshold]) -> Ou
         state = "bad"
     elif total and counts["confirmed"] == total and not (broken or weaker):
         undecided = any(each.state == "not decided" for each in thresholds)
-        resting = any(_radius(subject) != "proved" for subject in subjects)
+        resting = any(depth_of_radii(subject) != "proved" for subject in subjects)
         empty = any(not subject.verdicts.claims for subject in subjects)
         state = "warn" if undecided or resting or empty else "good"
     headline = _headline(total, counts)
@@ -231,11 +231,6 @@ def _outcome(subjects: Sequence[Subject], thresholds: Sequence[Threshold]) -> Ou
     elif below and not wrong:
         headline = "The accuracy that was asked for is not proven"
     return Outcome(state, headline, tuple(sentences))
-
-
-def _radius(subject: Subject) -> str:
-    """Return the state of the radii of a subject."""
-    return next(link.state for link in subject.chain if link.name == "radius")
 
 
 def _weaker(subjects: Sequence[Subject]) -> list[str]:

@@ -113,7 +113,7 @@ def _document(document: Document) -> dict[str, Any]:
         description += f" (date: {NOT_STATED}; {NO_DATE} stands for none)"
     banner = document.banner
     imprint = (
-        Fact("Version", document.version),
+        Fact("Made with", f"certaudit {document.version}"),
         Fact("Date", document.date),
         Fact("Responsible", document.responsible),
     )

@@ -564,7 +564,9 @@ class _About:
                 median = Fraction(radii[(len(radii) - 1) // 2] + radii[len(radii) // 2], 2)
                 told = Basis(self.by(guarantee), "exact", self.depth(guarantee))
                 name = f"median radius of the points classified right, {spelled(guarantee)}"
-                facts.append(Fact(name, f"{float(median):g} flips", told))
+                facts.append(
+                    Fact(name, f"{float(median):g} flip{'' if median == 1 else 's'}", told)
+                )
         return tuple(facts)
 
     def findings(self) -> tuple[Finding, ...]:

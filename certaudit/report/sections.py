@@ -33,7 +33,7 @@ from certaudit.report.drawing import (
     reached,
     selected_radii,
 )
-from certaudit.report.subjects import Claimed, down, number, spell, up
+from certaudit.report.subjects import Claimed, depth_of_radii, down, number, spell, up
 from certaudit.report.summary import Curve, Refuted, Series, Subject
 
 __all__ = ["document"]
@@ -102,7 +102,8 @@ class _Pages:
         outcome, figures = self.summary.outcome, []
         counts = [subject.verdicts for subject in self.summary.subjects]
         total, confirmed = sum(c.claims for c in counts), sum(c.confirmed for c in counts)
-        basis = Basis("", "exact", "proved")
+        states = {depth_of_radii(subject) for subject in self.summary.subjects}
+        basis = Basis("", "exact", "proved" if states == {"proved"} else "declared")
         figures.append(Fact("claims confirmed", f"{confirmed:,} of {total:,}", basis))
         wrong = sum(self._wrong())
         if wrong:
@@ -115,8 +116,9 @@ class _Pages:
             ][-3:]
         for each in self.summary.thresholds[:1]:
             told = Basis("", "down", each.state)
-            proven = percent(each.proven or 0, each.of)
+            proven = percent(each.proven, each.of) if each.proven is not None and each.of else None
             name = f"proven at radius {each.radius} (asked for: {each.accuracy})"
+            name += f", {each.subject}" if len(self.summary.thresholds) > 1 else ""
             figures.append(Fact(name, proven, told))
         if not self.summary.thresholds:
             figures.append(Fact("accuracy asked for", None))
@@ -377,10 +379,11 @@ class _Pages:
 def _verdicts(subject: Subject) -> Block:
     counts, rows, none = subject.verdicts, [], []
     for name in ("confirmed", "refuted", "unsupported", "inconclusive", "malformed"):
-        number = getattr(counts, name)
-        if number or name == "confirmed":
-            told = percent(number, counts.claims) if counts.claims else ""
-            rows.append((name, f"{number:,}", told))
+        found = getattr(counts, name)
+        if found or name == "confirmed":
+            up_ = name != "confirmed"
+            told = percent(found, counts.claims, up=up_) if counts.claims else ""
+            rows.append((name, f"{found:,}", told))
         else:
             none.append(name)
     note = (
@@ -394,7 +397,12 @@ def _verdicts(subject: Subject) -> Block:
         causes = ", ".join(f"{cause} {number:,}" for cause, number in counts.by_cause.items())
         note += f". Causes of those that are not confirmed: {causes}"
     columns = (Column("verdict", "state"), Column("claims", "number"), Column("share", "number"))
-    return Table("Verdicts", columns, tuple(rows), note + ". Shares rounded down.")
+    return Table(
+        "Verdicts",
+        columns,
+        tuple(rows),
+        note + ". Shares: of confirmed ones rounded down, of others up.",
+    )
 
 
 def _worst(subject: Subject) -> Block:

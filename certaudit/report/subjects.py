@@ -45,6 +45,7 @@ __all__ = [
     "adversary_of",
     "audit_subject",
     "decided_check",
+    "depth_of_radii",
     "down",
     "file_results",
     "findings_of",
@@ -256,6 +257,11 @@ def radius_state(audit: Audit) -> State:
     if summary.refuted or summary.unsupported or summary.malformed or audit.broken:
         return "failed"
     return "proved" if summary.claims and summary.confirmed == summary.claims else "not checked"
+
+
+def depth_of_radii(subject: Subject) -> State:
+    """Return the state of the radii of a subject, all together."""
+    return next(link.state for link in subject.chain if link.name == "radius")
 
 
 def decided_check(audit: Audit, state: State | None = None) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +26,13 @@ _MAX_DEPTH = 8
 
 def json_file(path: Path, most: int) -> object | None:
     """Return the content of a JSON file, None where there is no such file."""
-    if not path.is_file():
-        return None
+    try:
+        if not path.is_file():
+            return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # such a file cannot be there
+            return None
+        raise InputError(f"{path}: {error.strerror}") from None
     with named(path), path.open("rb") as file:
         data = file.read(most + 1)
     if len(data) > most:

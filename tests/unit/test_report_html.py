@@ -139,7 +139,7 @@ def test_what_was_not_stated_is_said():
     html = page(Facts((Fact("a", None), Fact("b", "1"))), date="2026-01-02")
     values = [text for _, text in html.all("dd")]
     # version, date, responsible; the three cards; the two facts
-    assert values[:3] == ["0.1.0", "2026-01-02", "NOT STATED"]
+    assert values[:3] == ["certaudit 0.1.0", "2026-01-02", "NOT STATED"]
     assert values[5:] == ["NOT STATED", "NOT STATED", "1"]
     assert values[4].split(" ", 2) == ["73.45", "%", "exact, rounded down, proved"]
 

@@ -389,7 +389,8 @@ def _plain(text: str) -> object:
         if len(text) <= 15 and text.lstrip("-").isdigit():
             return int(text)
         value = float(text)
-        if math.isfinite(value):
+        # JSON keeps a number only where its shortest spelling is what was written.
+        if math.isfinite(value) and Fraction(repr(value)) == Fraction(text):
             return value
     return text if len(text) <= 40 else text[:37] + "..."
 

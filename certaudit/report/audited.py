@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -14,7 +15,7 @@ from msgspec import Meta, Struct
 from certaudit.auditing.verdict import Reason
 from certaudit.claims import PARAMETERS, parameter
 from certaudit.errors import InputError
-from certaudit.exact import parse_rational
+from certaudit.exact import json_down, parse_rational
 from certaudit.records.store import read_file
 from certaudit.report.summary import Verdicts
 
@@ -234,10 +235,14 @@ _OPEN = frozenset(
 )
 
 
-def radii_of(claims: Iterable[Claim], *, right: bool) -> list[tuple[float, float]] | None:
+def radii_of(
+    claims: Iterable[Claim], *, right: bool, downward: bool = False
+) -> list[tuple[float, float]] | None:
     """Return claimed and proven radius of rows that certified accuracy counts; -1: not proven.
 
-    `right` leaves out rows whose prediction is not their label. None where a radius is no number.
+    `right` leaves out rows whose prediction is not their label. Radii are to nearest, as audits
+    count them; `downward` they and their decimal spellings are not above. None where a radius is no
+    number.
     """
     found = []
     for claim in claims:
@@ -245,21 +250,24 @@ def radii_of(claims: Iterable[Claim], *, right: bool) -> list[tuple[float, float
         undecided = claim.verdict == "inconclusive" and claim.reason in _OPEN
         if silent or undecided or (right and claim.label != claim.prediction):
             continue
-        claimed = _number(claim.claimed_radius)
+        claimed = _number(claim.claimed_radius, downward=downward)
         if claimed is None:
             return None
         held = -1.0 if claim.proved_radius is None else claim.proved_radius
+        if downward:
+            held = json_down(Fraction(held))
         found.append((claimed, claimed if claim.verdict == "confirmed" else min(claimed, held)))
     return found
 
 
-def _number(value: float | str | None) -> float | None:
+def _number(value: float | str | None, *, downward: bool = False) -> float | None:
     """Return a number that a row claims, infinity too; None where it is not one."""
     if isinstance(value, str):
         if value.strip().lower().lstrip("+") in ("inf", "infinity"):
             return math.inf
         try:
-            return float(parse_rational(value))
+            exact = parse_rational(value)
+            return json_down(exact) if downward else float(exact)
         except (InputError, OverflowError):
             return None
     try:
@@ -282,10 +290,18 @@ def _check(audit: Audit) -> None:
             _check_file(file, by_file.get(file.file, []))
         except InputError as error:
             raise InputError(f"{file.file!r}: {error}") from None
+    _check_sums(audit)
+
+
+def _check_sums(audit: Audit) -> None:
+    """Hold the summary against the files."""
     for verdict in (*_COUNTED, "claims"):
         total = sum(getattr(file, verdict) for file in audit.files)
         if getattr(audit.summary, verdict) != total:
             raise InputError(f"summary: {verdict} is not the sum over the files")
+    causes: Counter[str] = sum((Counter(file.by_cause) for file in audit.files), Counter())
+    if Counter(audit.summary.by_cause) != causes:
+        raise InputError("summary: by_cause is not the sum over the files")
     for name in ("files", "skipped", "broken"):
         if getattr(audit.summary, name) != len(getattr(audit, name)):
             raise InputError(f"summary: {name} is not how many are listed")
@@ -305,13 +321,24 @@ def _check_file(file: AuditedFile, claims: list[Claim]) -> None:
     causes = Counter(claim.cause for claim in claims if claim.cause)
     if Counter(file.by_cause) != causes:
         raise InputError("by_cause does not count the causes listed")
-    for name, value in file.parameters.items():
+    _check_parameters(file.parameters)
+    if file.by_evidence is not None and file.by_evidence.claims > file.claims:
+        raise InputError("by_evidence: is about more claims than there are")
+    if file.kind == "shares" and any(claim.claimed_radius is not None for claim in claims):
+        raise InputError("kind: shares, and there are radii")
+    if file.kind in ("radii", "votes"):
+        _check_radii(file, claims)
+
+
+def _check_parameters(parameters: dict[str, Any]) -> None:
+    """Refuse parameters that are none, or outside their domain."""
+    for name, value in parameters.items():
         if name in PARAMETERS and not isinstance(value, dict):
             parameter(name, value, "parameters: ")
         elif name not in ("noise_model", "evidence"):
             raise InputError(f"parameters: {name!r} is none")
-    if file.kind in ("radii", "votes"):
-        _check_radii(file, claims)
+        elif not isinstance(value, dict) or not isinstance(value.get("name"), str):
+            raise InputError(f"parameters: {name}: has no name")
 
 
 def _check_radii(file: AuditedFile, claims: list[Claim]) -> None:
@@ -330,6 +357,14 @@ def _check_radii(file: AuditedFile, claims: list[Claim]) -> None:
         return
     if file.accuracy.rows != len(claims):
         raise InputError("accuracy: rows is not how many are listed")
+    unknown = sum(c.verdict == "inconclusive" and c.reason in _OPEN for c in claims)
+    if file.accuracy.open != unknown:
+        raise InputError("accuracy: open is not how many nothing decided")
+    _check_grid(file, rows)
+
+
+def _check_grid(file: AuditedFile, rows: list[tuple[float, float]]) -> None:
+    """Hold certified accuracy, as the audit counted it, against the rows."""
     before = len(rows)
     for point in file.accuracy.certified:
         claimed = sum(told >= point.radius for told, _ in rows)

@@ -17,7 +17,7 @@ from certaudit.io.files import RUN
 from certaudit.report.context import Context
 from certaudit.report.drawing import reached
 from certaudit.report.runs import TRUST, Material, run_subject
-from certaudit.report.subjects import Claimed, audit_subject, depth_of_radii, number
+from certaudit.report.subjects import Claimed, audit_subject, number
 from certaudit.report.summary import (
     FORMAT,
     Clause,
@@ -220,7 +220,8 @@ def _outcome(subjects: Sequence[Subject], thresholds: Sequence[Threshold]) -> Ou
         state = "bad"
     elif total and counts["confirmed"] == total and not (broken or weaker):
         undecided = any(each.state == "not decided" for each in thresholds)
-        resting = any(depth_of_radii(subject) != "proved" for subject in subjects)
+        # A signature proves who says so, not that it is true: the other links have to be proved.
+        resting = any(link.state != "proved" for s in subjects for link in s.chain[:-1])
         empty = any(not subject.verdicts.claims for subject in subjects)
         state = "warn" if undecided or resting or empty else "good"
     headline = _headline(total, counts)

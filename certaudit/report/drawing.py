@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 
 from certaudit.exact import percent
 from certaudit.report.blocks import spelled
+from certaudit.report.subjects import up
 from certaudit.report.summary import Curve, Link, Point, Series
 
 __all__ = ["differences", "draw_chain", "draw_curve", "reached", "selected_radii"]
@@ -41,10 +42,13 @@ def reached(points: Sequence[Point], radius: float | Fraction, *, whole: bool) -
 
     The two are equal where the curve is known at the radius.
     """
-    least = next((point.count for point in points if point.radius >= radius), 0)
-    if whole or any(point.radius == radius for point in points):
+    # A radius is meant as it is spelled: 0.3 reaches 3/10, though its float64 is below.
+    exactly = isinstance(radius, Fraction)
+    known = [(Fraction(repr(p.radius)) if exactly else p.radius, p.count) for p in points]
+    least = next((count for end, count in known if end >= radius), 0)
+    if whole or any(end == radius for end, _ in known):
         return least, least
-    before = [point.count for point in points if point.radius < radius]
+    before = [count for end, count in known if end < radius]
     return least, before[-1] if before else max((p.count for p in points), default=0)
 
 
@@ -62,7 +66,7 @@ def selected_radii(curve: Curve) -> list[float]:
 def _step(curve: Curve, end: float, most: int) -> Fraction:
     """Return the least even step that leads to the end in so many; 1 at least for whole numbers."""
     whole = all(point.radius.is_integer() for each in curve.series for point in each.points)
-    powers = range(0 if whole else -6, 12)
+    powers = range(0 if whole else -6, 330)
     steps = (digit * Fraction(10) ** power for power in powers for digit in (1, 2, 5))
     return next(step for step in steps if end <= most * step)
 
@@ -93,7 +97,7 @@ def draw_curve(curve: Curve) -> str:
     def across(radius: float) -> float:
         return _LEFT + (_RIGHT - _LEFT) * min(radius / end, 1.0)
 
-    def up(count: float) -> float:
+    def height(count: float) -> float:
         return bottom - (bottom - top) * count / max(curve.of, 1)
 
     parts = [_text(_LEFT, 20, f"{curve.what}, of {curve.of:,}", size=14, weight="bold")]
@@ -121,7 +125,7 @@ def draw_curve(curve: Curve) -> str:
     parts.append(_text((_LEFT + _RIGHT) / 2, bottom + 38, unit, size=13, anchor="middle"))
     for _, number, series in lines:
         drawn = _steps if curve.whole else _joined
-        parts.append(_path(drawn(series.points, across, up), number, series.name))
+        parts.append(_path(drawn(series.points, across, height), number, series.name))
     parts += _strip(curve, across, strip, floor)
     return _svg(floor + 14, parts)
 
@@ -158,14 +162,15 @@ def _strip(curve: Curve, across: Across, strip: float, floor: float) -> list[str
     parts.append(_text(_LEFT - 8, floor + 4, "0", size=12, anchor="end"))
     if not most:
         return parts
-    parts.append(_text(_LEFT - 8, strip + 6, f"{100 * most / curve.of:.2g}", size=12, anchor="end"))
+    worst = up(Fraction(100 * most, curve.of))
+    parts.append(_text(_LEFT - 8, strip + 6, worst, size=12, anchor="end"))
     for number, points in pairs:
         shares = [Point(radius, count) for radius, count in points]
 
-        def up(count: float) -> float:
+        def height(count: float) -> float:
             return floor - (floor - strip) * count / most
 
-        path = (_steps if curve.whole else _joined)(shares, across, up)
+        path = (_steps if curve.whole else _joined)(shares, across, height)
         parts.append(_path(path, number, "proven"))
     return parts
 
@@ -264,14 +269,14 @@ def _axis(path: str) -> str:
     return f'<path class="axis" d="{path}" fill="none" stroke="{_MUTED}"/>'
 
 
-def _steps(points: Sequence[Point], across: Across, up: Across) -> str:
+def _steps(points: Sequence[Point], across: Across, height: Across) -> str:
     """Return a path that is at the count of a radius from the radius before on.
 
     Steps too small to be seen are left out.
     """
     path, here = "", (0.0, 0.0)
     for place, point in enumerate(points):
-        x, y = across(point.radius), up(point.count)
+        x, y = across(point.radius), height(point.count)
         if not path:
             path = f"M{_n(across(0))} {_n(y)}H{_n(x)}"
         elif max(abs(x - here[0]), abs(y - here[1])) < _SEEN and place + 1 < len(points):
@@ -282,8 +287,8 @@ def _steps(points: Sequence[Point], across: Across, up: Across) -> str:
     return path or "M0 0"
 
 
-def _joined(points: Sequence[Point], across: Across, up: Across) -> str:
+def _joined(points: Sequence[Point], across: Across, height: Across) -> str:
     """Return a path through the radii at which a curve is known, with a mark at each."""
-    places = [(_n(across(point.radius)), _n(up(point.count))) for point in points]
+    places = [(_n(across(point.radius)), _n(height(point.count))) for point in points]
     marks = "".join(f"M{x} {y}m-2 -2h4v4h-4z" for x, y in places)
     return "M" + "L".join(f"{x} {y}" for x, y in places) + marks if places else "M0 0"

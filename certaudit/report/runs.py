@@ -11,7 +11,7 @@ from pathlib import Path
 
 from certaudit.auditor import audit_sources, claim_objects, make_options, open_evidence
 from certaudit.certify.data import LabelledData
-from certaudit.certify.label_flip import fit
+from certaudit.certify.run import fitted
 from certaudit.claims import Source
 from certaudit.errors import InputError
 from certaudit.exact import parse_rational, percent
@@ -138,12 +138,10 @@ def run_subject(
     """
     run = load_unsigned(folder).run
     audit = _audit(folder, run, material)
-    # Of two labels the audit decides by the data; what it cannot read the checker can.
-    apart = material.test is not None or run.multiclass or material.sample is not None
     decide = partial(verify, key=material.key) if material.key is not None else check_statements
     found = decide(
         folder,
-        data=material.data if apart or material.key is not None else None,
+        data=material.data,
         test=material.test,
         sample=material.sample,
         seed=material.seed,
@@ -151,11 +149,12 @@ def run_subject(
     )
     about = _About(folder, run, audit, found, material)
     states: dict[str, State] = {}
-    if about.evidence and material.data is not None:
-        states = _design(run, material.data)
+    if material.data is not None and about.state("data") == "proved":
+        states = _design(run, material.data, material.test)
     name = folder.resolve().name
     refuted, more = refuted_claims(audit.claims)
-    files = (RUN, CERTIFICATES, *(each for each in (RECORDS, BUNDLE) if has(folder / each)))
+    signed = (RECORDS, BUNDLE) if has(folder / BUNDLE) else ()
+    files = (RUN, CERTIFICATES, *(each for each in signed if has(folder / each)))
     subject = Subject(
         kind="run",
         name=name,
@@ -182,7 +181,7 @@ def run_subject(
         unread=tuple(
             f"{entry.name}: is not of the run"
             for entry in sorted(folder.iterdir())
-            if entry.name not in (RUN, CERTIFICATES, RECORDS, BUNDLE)
+            if entry.name not in files
         ),
         broken=0,
         not_covered=about.not_covered(),
@@ -227,30 +226,35 @@ def _audit(folder: Path, run: Run, material: Material) -> Audit:
     return converted(report.as_json())
 
 
-def _design(run: Run, data: Path) -> dict[str, State]:
+def _design(run: Run, data: Path, test: Path | None) -> dict[str, State]:
     """Return whether the rules of a run give its ridge and scaling, computed from its data.
 
-    Both are chosen in floats, which may differ a little from machine to machine.
+    Both are chosen in floats, which may differ a little from machine to machine. A ridge that was
+    given may have been chosen by anything.
     """
-    raw = read_data_set(data, label_column=run.label_column)
-    checked = LabelledData.check(*(raw.arrays[key] for key in KEYS), positive=run.positive)
+    raw = read_data_set(data, label_column=run.label_column, test=test)
+    checked = LabelledData.check(
+        *(raw.arrays[key] for key in KEYS), positive=run.positive, classes=run.classes
+    )
     rule = run.ridge.rule
-    _, features, ridge, _ = fit(
+    features, ridge, _ = fitted(
         checked,
-        q=run.noise_model.q,
+        q=parse_rational(run.noise_model.q),
         ridge=run.ridge.value if rule == "given" else rule,
         scale=run.scale.rule,
         intercept=run.intercept,
+        targets=range(run.classes) if run.multiclass else [1],
     )
     own = features.scale
     pairs = [(ridge.value, parse_rational(run.ridge.value))]
-    means = zip(own.mean, run.scale.mean, strict=True)
-    pairs += [(Fraction(mean), parse_rational(told)) for mean, told in means]
+    for mine, told in ((own.mean, run.scale.mean), (own.deviation, run.scale.deviation)):
+        both = zip(mine, told, strict=True)
+        pairs += [(Fraction(value), parse_rational(text)) for value, text in both]
     near = [abs(x - y) <= abs(y) * _NEAR for x, y in pairs]
     same = [x == y for x, y in pairs]
     states: dict[bool, State] = {True: "declared", False: "failed"}
     return {
-        "ridge": "proved" if same[0] else states[near[0]],
+        "ridge": "proved" if same[0] and rule != "given" else states[near[0]],
         "scaling": "proved" if all(same[1:]) else states[all(near[1:])],
     }
 
@@ -365,6 +369,8 @@ class _About:
             text = f"{each.value} ({each.label_free})"
             found.append(Assumption(each.what, text, state))
         told = {each.what for each in self.run.assumptions}
+        if len(told) != len(found):
+            raise InputError(f"{RUN}: assumptions: one stands there twice")
         for name in ("features", "scaling", "ridge"):
             if name not in told:
                 failed = name == "ridge" and self.run.ridge.rule == "paper"
@@ -730,4 +736,6 @@ def _option(run: Run) -> str:
 
 def _percent(text: str) -> str:
     """Return a share that was rounded down, as text in hexadecimal, in percent."""
+    if not 0 <= float.fromhex(text) <= 1:
+        raise InputError(f"{RUN}: accuracy: {float.fromhex(text):g} is no share")
     return percent(int(parse_rational(repr(float.fromhex(text))) * 1_000_000), 1_000_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
@@ -220,8 +221,28 @@ def findings_of(audit: Audit) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def _by_file(audit: Audit) -> dict[str, list[Claim]]:
+    claims: dict[str, list[Claim]] = {}
+    for claim in audit.claims:
+        claims.setdefault(claim.file, []).append(claim)
+    return claims
+
+
+def lost_anywhere(file: AuditedFile, claims: Sequence[Claim]) -> int:
+    """Return the most rows that a radius loses from claimed to proven: from the rows, if known."""
+    rows = _rows(file, claims)
+    if rows is None:
+        return file.accuracy.worst_drop_rows
+    ends = sorted({told for told, _ in rows})
+    told, held = sorted(t for t, _ in rows), sorted(h for _, h in rows)
+    # A row with claim c and proof p < c loses every radius above p, up to c.
+    lost = (bisect_left(held, end) - bisect_left(told, end) for end in ends)
+    return max(lost, default=0)
+
+
 def file_results(audit: Audit) -> tuple[FileResult, ...]:
     """Return what was found in each file, those that lose most first."""
+    claims = _by_file(audit)
     found = [
         FileResult(
             file.file,
@@ -230,7 +251,7 @@ def file_results(audit: Audit) -> tuple[FileResult, ...]:
             file.inferred,
             file.accuracy.rows,
             file.accuracy.grid_drop_rows,
-            file.accuracy.worst_drop_rows,
+            lost_anywhere(file, claims.get(file.file, [])),
         )
         for file in audit.files
     ]
@@ -529,22 +550,18 @@ def _results(audit: Audit) -> tuple[Fact, ...]:
     if not files:
         return ()
     basis, found = Basis("", "up", "declared"), []
+    claims = _by_file(audit)
+    anywhere = {f.file: lost_anywhere(f, claims.get(f.file, [])) for f in files}
+    counted = {f.file: f.accuracy.grid_drop_rows for f in files}
     for name, lost in (
-        ("certified accuracy lost where most is lost, any radius", "worst_drop_rows"),
-        ("certified accuracy lost at 0, and at the radii of the audit", "grid_drop_rows"),
+        ("certified accuracy lost where most is lost, any radius", anywhere),
+        ("certified accuracy lost at 0, and at the radii of the audit", counted),
     ):
-        falling = max(files, key=lambda f: _lost(getattr(f.accuracy, lost), f.accuracy.rows))
-        rows, of = getattr(falling.accuracy, lost), falling.accuracy.rows
+        falling = max(files, key=lambda f: _lost(lost[f.file], f.accuracy.rows))
+        rows, of = lost[falling.file], falling.accuracy.rows
         found.append(Fact(name, f"{percent(rows, of, up=True)[:-2]} points", basis))
         if rows and len(files) > 1:
             found.append(Fact("most is lost so in", falling.file))
-    falling = files[0]
-    if len(files) == 1:
-        average = falling.accuracy.average_radius
-        told = Basis("", "up", "declared")
-        found.append(Fact("average radius, claimed", up(average.claimed, 6), told))
-        basis = Basis("", "down", "declared")
-        found.append(Fact("average radius, proven", down(average.proved), basis))
     left = sum(file.accuracy.open for file in files)
     if left:
         basis = Basis("", "exact", "not checked")
@@ -564,9 +581,7 @@ def points_of(radii: Iterable[float]) -> tuple[Point, ...]:
 
 def _curves(audit: Audit) -> tuple[Curve, ...]:
     """Return the curves of all files, those that lose most at the radii of the audit first."""
-    claims: dict[str, list[Claim]] = {}
-    for claim in audit.claims:
-        claims.setdefault(claim.file, []).append(claim)
+    claims = _by_file(audit)
     files = [f for f in audit.files if f.accuracy.rows and f.kind in ("radii", "votes")]
     files.sort(key=lambda f: -_lost(f.accuracy.grid_drop_rows, f.accuracy.rows))
     return tuple(_curve(file, claims.get(file.file, [])) for file in files)
@@ -615,7 +630,7 @@ def _rows(file: AuditedFile, claims: Sequence[Claim]) -> list[tuple[float, float
             and point.proved == sum(held >= point.radius for _, held in found)
             for point in file.accuracy.certified
         ):
-            return found
+            return radii_of(claims, right=right, downward=True)
     return None
 
 

@@ -183,7 +183,7 @@ def test_with_the_data_radii_are_proved(made):
     found = report(made / "run", data=DATA)
     chain, series = depths(found)
     assert chain == {
-        "data": "proved", "alpha": "proved", "p": "declared",
+        "data": "proved", "alpha": "proved", "p": "proved",
         "radius": "proved", "signature": "not checked",
     }  # fmt: skip
     assert {series[g, "proven"] for g in ("kl", "tight", "exact")} == {"proved"}
@@ -955,3 +955,96 @@ def test_a_run_with_test_rows_apart_says_so(tmp_path):
     apart = {"data": tmp_path / "tr.csv", "test": tmp_path / "te.csv"}
     found = report(tmp_path / "run", **apart)
     assert depths(found)[0]["radius"] == "proved"
+
+
+def test_a_radius_is_meant_as_it_is_spelled(tmp_path):
+    # The float64 nearest to 3/10 is below it, that nearest to 0.0999... is 1/10.
+    result = log(tmp_path, [(i, 1, 1, "0.3", 990) for i in range(5)])
+    assert threshold_of(report(result, context=asking("0.3", "1"))).state == "met"
+    assert threshold_of(report(result, context=asking("3/10", "1"))).state == "met"
+    assert threshold_of(report(result, context=asking("0.30000000000000001", "1"))).state != "met"
+    result = log(tmp_path, [(i, 1, 1, "0.0999999999999999999999", 990) for i in range(5)])
+    assert threshold_of(report(result, context=asking("0.1", "1"))).state != "met"
+    assert threshold_of(report(result, context=asking("0.0999", "1"))).state == "met"
+
+
+def test_absurd_radii_are_drawn(tmp_path):
+    for radius in ("1e13", "1e300", "inf"):
+        rows = [(0, 1, 1, radius, 990), (1, 1, 1, "0.1", 990)]
+        pages = document(report(log(tmp_path, rows)))
+        assert len(pages.sections) == 15
+
+
+def test_a_ridge_that_was_given_is_somebody_s_choice(tmp_path):
+    options = ("--q", "0.1", "--limit", "5", "--ridge", "1/7", "-o", str(tmp_path / "run"))
+    assert main(["certify", str(DATA), *LABELS, *options]) == 0
+    (subject,) = report(tmp_path / "run", data=DATA).summary.subjects
+    assert {e.what: e.state for e in subject.assumptions}["ridge"] == "declared"
+
+
+def test_rules_of_many_classes_are_computed_again(made, tmp_path):
+    (subject,) = report(made / "votes", data=DATA).summary.subjects
+    states = {each.what: each.state for each in subject.assumptions}
+    assert (states["ridge"], states["scaling"]) == ("proved", "proved")
+    options = ("--q", "0.1", "--limit", "5", "--vote", "plurality", "--ridge", "9")
+    assert main(["certify", str(DATA), *LABELS, *options, "-o", str(tmp_path / "run")]) == 0
+    edit_run(tmp_path / "run", lambda content: content["ridge"].update(rule="auto"))
+    assert not good(report(tmp_path / "run", data=DATA))
+
+
+def test_what_is_known_of_the_classifier_without_noise(run):
+    edit_run(run, lambda content: content["accuracy"].update(unsmoothed=0.99))
+    assert report(run, data=DATA).summary.outcome.state == "bad"
+    assert not good(report(run))
+    edit_run(run, lambda content: content["accuracy"].update(unsmoothed=1.76))
+    with pytest.raises(InputError, match="is no share"):
+        report(run)
+
+
+def test_bounds_that_the_data_do_not_prove(run):
+    def lie(row):
+        row["log_error"] *= 1.01
+
+    change(run / "certificates.jsonl", 4, lie)
+    for more in ({}, {"data": DATA}):
+        assert not good(report(run, **more))
+
+
+MORE = {
+    "a noise model without a name": lambda d: d["files"][0]["parameters"].update(noise_model={}),
+    "open rows": lambda d: d["files"][0]["accuracy"].update(open=4),
+    "shares": lambda d: d["files"][0].update(kind="shares"),
+    "lost less": lambda d: d["files"][0]["accuracy"].update(grid_drop_rows=10**9),
+    "causes": lambda d: d["summary"]["by_cause"].update({"float-noise": 3}),
+    "negative": lambda d: d["files"][0]["accuracy"].update(rows=-1),
+    "a digest": lambda d: d["files"][0].update(sha256="zz"),
+    "a line twice": lambda d: d["claims"][1].update(line=d["claims"][0]["line"]),
+    "confirmed beyond": lambda d: next(
+        c for c in d["claims"] if c["verdict"] == "confirmed"
+    ).update(claimed_radius=99.0),
+    "a curve": lambda d: d["files"][0]["accuracy"]["certified"].append(
+        {"radius": 50.0, "claimed": 4, "proved": 4}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_an_audit_that_contradicts_its_rows_is_refused(tmp_path, name):
+    rows = [(i, 1, 1, "0.1" if i < 5 else "0.6", 990) for i in range(10)]
+    result = log(tmp_path, rows)
+    content = json.loads(result.read_text())
+    assert {c["verdict"] for c in content["claims"]} == {"confirmed", "unsupported"}
+    MORE[name](content)
+    result.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"audit\.json"):
+        report(result)
+
+
+def test_what_is_lost_is_counted_here(tmp_path):
+    result = log(tmp_path, [(i, 1, 1, "0.6", 990) for i in range(10)])
+    content = json.loads(result.read_text())
+    content["files"][0]["accuracy"]["worst_drop_rows"] = 10**9
+    result.write_text(json.dumps(content))
+    (subject,) = report(result).summary.subjects
+    facts = {fact.name: fact.value for fact in subject.results}
+    assert facts["certified accuracy lost where most is lost, any radius"] == "100.00 points"

@@ -55,11 +55,12 @@ _CAUSES = {
 
 
 class Report:
-    """A report: what it says as data, every claim behind it, and an exit code.
+    """A report: what it says as data, every claim behind it, and exit codes.
 
-    `exit_code` is that of audits and verifications: 0 everything confirmed, 1 something refuted or
-    unsupported, 2 something that could not be read, 3 something left open, 4 a signature or digest
-    that is wrong, 5 nothing to decide.
+    `codes` are exit codes as of audits and verifications, of which the worst counts: 0 everything
+    confirmed, 1 something refuted or unsupported, or what is asked for not met, 2 something that
+    could not be read, 3 something left open, 4 a signature or digest that is wrong, 5 nothing to
+    decide.
     """
 
     def __init__(self, summary: Summary, claims: Sequence[Claimed], codes: frozenset[int]) -> None:

@@ -10,6 +10,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeAlias
 
 from certaudit.errors import InputError
 from certaudit.exact import parse_rational, percent
@@ -63,6 +64,8 @@ _SPELLED = 40
 _REFUTED = 500
 _FAILING = ("refuted", "unsupported")
 
+Radii: TypeAlias = list[tuple[float, float]]
+"""Claimed and proven radii of rows; -1: not proven."""
 _THEOREMS = {
     "gaussian": Theorem(
         guarantee="gaussian",
@@ -228,9 +231,8 @@ def _by_file(audit: Audit) -> dict[str, list[Claim]]:
     return claims
 
 
-def lost_anywhere(file: AuditedFile, claims: Sequence[Claim]) -> int:
+def lost_anywhere(file: AuditedFile, rows: Radii | None) -> int:
     """Return the most rows that a radius loses from claimed to proven: from the rows, if known."""
-    rows = _rows(file, claims)
     if rows is None:
         return file.accuracy.worst_drop_rows
     ends = sorted({told for told, _ in rows})
@@ -240,9 +242,8 @@ def lost_anywhere(file: AuditedFile, claims: Sequence[Claim]) -> int:
     return max(lost, default=0)
 
 
-def file_results(audit: Audit) -> tuple[FileResult, ...]:
+def file_results(audit: Audit, rows: Mapping[str, Radii | None]) -> tuple[FileResult, ...]:
     """Return what was found in each file, those that lose most first."""
-    claims = _by_file(audit)
     found = [
         FileResult(
             file.file,
@@ -251,7 +252,7 @@ def file_results(audit: Audit) -> tuple[FileResult, ...]:
             file.inferred,
             file.accuracy.rows,
             file.accuracy.grid_drop_rows,
-            lost_anywhere(file, claims.get(file.file, [])),
+            lost_anywhere(file, rows[file.file]),
         )
         for file in audit.files
     ]
@@ -313,6 +314,8 @@ def audit_subject(path: Path) -> tuple[Subject, Claimed]:
 
 
 def _audit_subject(name: str, audit: Audit, data: bytes) -> tuple[Subject, Claimed]:
+    claims = _by_file(audit)
+    rows = {file.file: _rows(file, claims.get(file.file, [])) for file in audit.files}
     refuted, more = refuted_claims(audit.claims)
     kinds = _kinds(audit)
     read = [Input(file.file, file.sha256, file.bytes) for file in audit.files]
@@ -339,10 +342,10 @@ def _audit_subject(name: str, audit: Audit, data: bytes) -> tuple[Subject, Claim
         assumptions=_assumptions(audit, kinds),
         method=_method(audit, kinds),
         sampling=_sampling(audit),
-        results=_results(audit),
+        results=_results(audit, rows),
         verdicts=verdicts_of(counts),
-        files=file_results(audit),
-        curves=_curves(audit),
+        files=file_results(audit, rows),
+        curves=_curves(audit, rows),
         worst=worst_claims(audit.claims),
         refuted=refuted,
         refuted_left_out=more,
@@ -545,13 +548,12 @@ def _sampling(audit: Audit) -> tuple[Fact, ...]:
     return tuple(found)
 
 
-def _results(audit: Audit) -> tuple[Fact, ...]:
+def _results(audit: Audit, known: Mapping[str, Radii | None]) -> tuple[Fact, ...]:
     files = [f for f in audit.files if f.accuracy.rows and f.kind in ("radii", "votes")]
     if not files:
         return ()
     basis, found = Basis("", "up", "declared"), []
-    claims = _by_file(audit)
-    anywhere = {f.file: lost_anywhere(f, claims.get(f.file, [])) for f in files}
+    anywhere = {f.file: lost_anywhere(f, known[f.file]) for f in files}
     counted = {f.file: f.accuracy.grid_drop_rows for f in files}
     for name, lost in (
         ("certified accuracy lost where most is lost, any radius", anywhere),
@@ -579,21 +581,21 @@ def points_of(radii: Iterable[float]) -> tuple[Point, ...]:
     return tuple(found) or (Point(0.0, 0),)
 
 
-def _curves(audit: Audit) -> tuple[Curve, ...]:
+def _curves(audit: Audit, rows: Mapping[str, Radii | None]) -> tuple[Curve, ...]:
     """Return the curves of all files, those that lose most at the radii of the audit first."""
     claims = _by_file(audit)
     files = [f for f in audit.files if f.accuracy.rows and f.kind in ("radii", "votes")]
     files.sort(key=lambda f: -_lost(f.accuracy.grid_drop_rows, f.accuracy.rows))
-    return tuple(_curve(file, claims.get(file.file, [])) for file in files)
+    return tuple(_curve(file, claims.get(file.file, []), rows[file.file]) for file in files)
 
 
-def _curve(file: AuditedFile, claims: Sequence[Claim]) -> Curve:
+def _curve(file: AuditedFile, claims: Sequence[Claim], rows: Radii | None) -> Curve:
     """Return certified accuracy of a file, from its rows where they give what the audit counted."""
     units = {"label-flip": "label flips", "discrete": "changed coordinates"}
     model = file.parameters.get("noise_model")
     kind = str(model["name"]) if isinstance(model, Mapping) else "gaussian"
     guarantee = str(file.parameters.get("guarantee", kind))
-    rows, right = _rows(file, claims), file.knows_right
+    right = file.knows_right
     if right is None:  # of an audit that does not say so
         right = any(None not in (claim.label, claim.prediction) for claim in claims)
     if rows is None:
@@ -619,8 +621,10 @@ def _curve(file: AuditedFile, claims: Sequence[Claim]) -> Curve:
     )
 
 
-def _rows(file: AuditedFile, claims: Sequence[Claim]) -> list[tuple[float, float]] | None:
+def _rows(file: AuditedFile, claims: Sequence[Claim]) -> Radii | None:
     """Return claimed and proven radii of the rows that the audit counted, if these are they."""
+    if file.kind not in ("radii", "votes"):
+        return None
     for right in (True, False):
         found = radii_of(claims, right=right)
         if found is None or any(math.isinf(told) for told, _ in found):

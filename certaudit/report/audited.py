@@ -270,8 +270,10 @@ def _number(value: float | str | None, *, downward: bool = False) -> float | Non
             return json_down(exact) if downward else float(exact)
         except (InputError, OverflowError):
             return None
+    if value is None:
+        return None
     try:
-        return None if value is None else float(value)
+        return json_down(Fraction(repr(value))) if downward else float(value)
     except OverflowError:
         return math.inf
 

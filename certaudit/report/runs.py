@@ -28,6 +28,7 @@ from certaudit.report.subjects import (
     Claimed,
     adversary_of,
     decided_check,
+    down,
     findings_of,
     points_of,
     radius_state,
@@ -314,7 +315,7 @@ class _About:
     def domain(self) -> tuple[Fact, ...]:
         """Return what is certified, of which classifier."""
         run, declared = self.run, Basis("", "exact", "declared")
-        ridge = f"{float(parse_rational(run.ridge.value)):.6g} (rule {run.ridge.rule})"
+        ridge = f"{down(parse_rational(run.ridge.value))} (rounded down, rule {run.ridge.rule})"
         kept = int(run.feature_columns)
         facts = [
             Fact(
@@ -570,9 +571,9 @@ class _About:
                 median = Fraction(radii[(len(radii) - 1) // 2] + radii[len(radii) // 2], 2)
                 told = Basis(self.by(guarantee), "exact", self.depth(guarantee))
                 name = f"median radius of the points classified right, {spelled(guarantee)}"
-                facts.append(
-                    Fact(name, f"{float(median):g} flip{'' if median == 1 else 's'}", told)
-                )
+                whole, half = divmod(median, 1)
+                flips = f"{whole}{'.5' if half else ''} flip{'' if median == 1 else 's'}"
+                facts.append(Fact(name, flips, told))
         return tuple(facts)
 
     def findings(self) -> tuple[Finding, ...]:

@@ -535,7 +535,7 @@ def _described(series: Series, curve: Curve) -> str:
     first = series.points[0].count if series.points else 0
     name = spelled(series.guarantee)
     end = next((p.radius for p in reversed(series.points) if p.count), 0)
-    return f"{name}, {series.name}: {first:,} of {curve.of:,} at 0, the last at {end:g}"
+    return f"{name}, {series.name}: {first:,} of {curve.of:,} at 0, the last at {down(end)}"
 
 
 def _table(curve: Curve, caption: str) -> Table:
@@ -547,7 +547,7 @@ def _table(curve: Curve, caption: str) -> Table:
     columns += [Column(name, "number") for name, _ in shown]
     rows = []
     for radius in selected_radii(curve):
-        row = [f"{radius:g}"]
+        row = [down(radius)]  # what reaches a radius reaches every smaller one
         if curve.of_training:
             row.append(percent(int(radius), curve.of_training))
         for _, series in shown:

@@ -72,7 +72,7 @@ _THEOREMS = {
         statement="Where the noisy classifier gives a class at least the share p > 1/2 of its "
         "votes under Gaussian noise of deviation sigma, no perturbation of l2 norm "
         "below sigma Phi^-1(p) changes the vote.",
-        source="Cohen, Rosenfeld, Kolter (ICML 2019), Theorem 1; Lee et al. (NeurIPS 2019), "
+        source="Cohen, Rosenfeld, Kolter (ICML 2019), Theorem 1; Rosenfeld et al. (ICML 2020), "
         "Example 1",
         proof="proofs/gaussian-radius.md, proofs/audit-gaussian.md",
     ),
@@ -135,7 +135,7 @@ def up(value: float | Fraction | None, digits: int = 2) -> str:
 
 
 def _rounded(value: float | Fraction | None, digits: int, mode: str) -> str:
-    if value is None or not math.isfinite(value):
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     exact = Fraction(value)
     if exact.denominator == 1 and abs(exact) < 10**12:

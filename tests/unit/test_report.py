@@ -1048,3 +1048,22 @@ def test_what_is_lost_is_counted_here(tmp_path):
     (subject,) = report(result).summary.subjects
     facts = {fact.name: fact.value for fact in subject.results}
     assert facts["certified accuracy lost where most is lost, any radius"] == "100.00 points"
+
+
+def test_numbers_of_any_magnitude_keep_their_side(tmp_path):
+    assert Fraction(down(Fraction(10) ** 400 / 3)) <= Fraction(10) ** 400 / 3
+    assert Fraction(up(Fraction(1, 3 * 10**400))) >= Fraction(1, 3 * 10**400)
+    options = ("--q", "0.1", "--limit", "3", "-o", str(tmp_path / "run"))
+    assert main(["certify", str(DATA), *LABELS, "--ridge", "1e400", *options]) == 0
+    assert "1.00000e+400" in repr(document(report(tmp_path / "run")))
+
+
+def test_the_radius_of_a_row_is_not_above_what_its_count_reaches(tmp_path):
+    rows = [(i, 1, 1, "0.1234567890123", 990) for i in range(5)]
+    (subject,) = report(log(tmp_path, rows)).summary.subjects
+    pages = document(report(log(tmp_path, rows)))
+    (figure,) = (b for b in blocks(pages) if isinstance(b, Figure) and b.name.startswith("curve"))
+    (last,) = figure.table.rows[-1:]
+    assert last[1] == "5"
+    assert Fraction(last[0]) <= Fraction("0.1234567890123")
+    assert subject.verdicts.confirmed == 5

@@ -17,21 +17,21 @@ from certaudit.claims import PARAMETERS, parameter
 from certaudit.errors import InputError
 from certaudit.exact import json_down, parse_rational
 from certaudit.records.store import read_file
-from certaudit.report.summary import Verdicts
+from certaudit.report.summary import Count, Verdicts
 
 __all__ = [
     "Audit",
     "AuditedFile",
     "Claim",
     "FindingRow",
+    "by_file",
     "converted",
     "radii_of",
     "read_audit",
     "verdicts_of",
 ]
 
-MAX_AUDIT: Final = 4 << 30
-Count: TypeAlias = Annotated[int, Meta(ge=0)]
+_MAX_AUDIT: Final = 4 << 30
 Size: TypeAlias = Annotated[float, Meta(ge=0)]
 VerdictName: TypeAlias = Literal[
     "confirmed", "refuted", "unsupported", "inconclusive", "malformed", "abstained"
@@ -201,7 +201,7 @@ def read_audit(path: Path) -> tuple[Audit, bytes]:
 
     Raises InputError for what it did not write, and where the counts are not those of the claims.
     """
-    data = read_file(path, MAX_AUDIT)
+    data = read_file(path, _MAX_AUDIT)
     try:
         found = msgspec.json.decode(data, type=Audit)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -221,11 +221,17 @@ def converted(report: dict[str, object]) -> Audit:
     return found
 
 
+def by_file(audit: Audit) -> dict[str, list[Claim]]:
+    """Return the claims of each file that has any, in their order."""
+    claims: dict[str, list[Claim]] = {}
+    for claim in audit.claims:
+        claims.setdefault(claim.file, []).append(claim)
+    return claims
+
+
 def verdicts_of(counted: AuditedFile | Totals) -> Verdicts:
     """Return the counts of a file, or of all."""
-    names = [name for name in Verdicts.__struct_fields__ if name != "by_cause"]
-    counts = {name: getattr(counted, name) for name in names}
-    return Verdicts(**counts, by_cause=counted.by_cause)
+    return Verdicts(**{name: getattr(counted, name) for name in Verdicts.__struct_fields__})
 
 
 # What is proven of rows that nothing decided is not known: they are in no curve.
@@ -280,16 +286,13 @@ def _number(value: float | str | None, *, downward: bool = False) -> float | Non
 
 def _check(audit: Audit) -> None:
     """Hold what is summed up against the claims: a count that is wrong would be believed."""
-    by_file: dict[str, list[Claim]] = {}
-    for claim in audit.claims:
-        by_file.setdefault(claim.file, []).append(claim)
-    names = [file.file for file in audit.files]
-    for name in sorted({*by_file, *names}):
-        if names.count(name) != 1:
-            raise InputError(f"{name!r}: is among the files {names.count(name)} times")
+    claims, listed = by_file(audit), Counter(file.file for file in audit.files)
+    for name in sorted({*claims, *listed}):
+        if listed[name] != 1:
+            raise InputError(f"{name!r}: is among the files {listed[name]} times")
     for file in audit.files:
         try:
-            _check_file(file, by_file.get(file.file, []))
+            _check_file(file, claims.get(file.file, []))
         except InputError as error:
             raise InputError(f"{file.file!r}: {error}") from None
     _check_sums(audit)

@@ -27,6 +27,7 @@ from certaudit.report.blocks import Basis, Fact, spelled
 from certaudit.report.subjects import (
     Claimed,
     adversary_of,
+    capped,
     decided_check,
     down,
     findings_of,
@@ -53,7 +54,9 @@ from certaudit.verifier import Verification, check_statements, verify
 __all__ = ["TRUST", "Material", "run_subject"]
 
 _SPLIT = "every fifth row"
+"""How a split begins that no file of test rows made."""
 _NEAR = Fraction(1, 10**6)
+"""How far apart, relatively, floats that two machines choose by one rule may be."""
 _STATES: dict[str, State] = {"checked": "proved", "failed": "failed", "not checked": "not checked"}
 _LABEL_FREE: dict[str, State] = {
     "checked": "declared",
@@ -468,11 +471,8 @@ class _About:
 
     def by(self, guarantee: str) -> str:
         """Return what proves the radii that are claimed by a guarantee."""
-        return (
-            guarantee
-            if self.derived() and guarantee != "exact"
-            else ("worst flips" if self.evidence else guarantee)
-        )
+        own = self.derived() and guarantee != "exact"
+        return "worst flips" if self.evidence and not own else guarantee
 
     def state(self, step: str) -> State:
         """Return how far a step of the verification came; the data also by what was audited."""
@@ -691,14 +691,14 @@ class _About:
         named += ", whose digests the data given have" if self.evidence else ""
         failed = [step for step in self.verification.failed if step.name in TRUST]
         # What the checker derived is then of what was signed, and these files say something else.
-        data, alpha = (_capped(s) if failed else s for s in (self.state("data"), alpha))
+        data, alpha = (capped(s) if failed else s for s in (self.state("data"), alpha))
         links = [
             Link("data", data, self._detail("data", named)),
             Link("alpha", alpha, self._detail("alpha", given)),
         ]
         error = self.state("log_error")
         if self.material.sample is not None or failed:
-            error = _capped(error)
+            error = capped(error)
         links.append(Link("p", error, self._detail("log_error", "bounds on ln(1 - p) as stated")))
         links.append(Link("radius", self.radius(), decided_check(self.audit).detail))
         names = ("signature", "tree", "records")
@@ -714,18 +714,11 @@ class _About:
         state = radius_state(self.audit)
         if self.state("radii") == "failed":
             return "failed"
-        return (
-            "declared" if state == "proved" and not self.evidence and not self.derived() else state
-        )
+        return state if self.evidence or self.derived() else capped(state)
 
     def _detail(self, step: str, otherwise: str) -> str:
         found = self.steps.get(step)
         return otherwise if found is None else found.detail
-
-
-def _capped(state: State) -> State:
-    """Return a state that is at most somebody's word."""
-    return "declared" if state == "proved" else state
 
 
 def _option(run: Run) -> str:

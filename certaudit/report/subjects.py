@@ -19,6 +19,7 @@ from certaudit.report.audited import (
     AuditedFile,
     Claim,
     FindingRow,
+    by_file,
     radii_of,
     read_audit,
     verdicts_of,
@@ -46,6 +47,7 @@ __all__ = [
     "Claimed",
     "adversary_of",
     "audit_subject",
+    "capped",
     "decided_check",
     "depth_of_radii",
     "down",
@@ -224,13 +226,6 @@ def findings_of(audit: Audit) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _by_file(audit: Audit) -> dict[str, list[Claim]]:
-    claims: dict[str, list[Claim]] = {}
-    for claim in audit.claims:
-        claims.setdefault(claim.file, []).append(claim)
-    return claims
-
-
 def lost_anywhere(file: AuditedFile, rows: Radii | None) -> int:
     """Return the most rows that a radius loses from claimed to proven: from the rows, if known."""
     if rows is None:
@@ -281,6 +276,11 @@ def radius_state(audit: Audit) -> State:
     return "proved" if summary.claims and summary.confirmed == summary.claims else "not checked"
 
 
+def capped(state: State) -> State:
+    """Return a state that is at most somebody's word."""
+    return "declared" if state == "proved" else state
+
+
 def depth_of_radii(subject: Subject) -> State:
     """Return the state of the radii of a subject, all together."""
     return next(link.state for link in subject.chain if link.name == "radius")
@@ -314,7 +314,7 @@ def audit_subject(path: Path) -> tuple[Subject, Claimed]:
 
 
 def _audit_subject(name: str, audit: Audit, data: bytes) -> tuple[Subject, Claimed]:
-    claims = _by_file(audit)
+    claims = by_file(audit)
     rows = {file.file: _rows(file, claims.get(file.file, [])) for file in audit.files}
     refuted, more = refuted_claims(audit.claims)
     kinds = _kinds(audit)
@@ -355,7 +355,7 @@ def _audit_subject(name: str, audit: Audit, data: bytes) -> tuple[Subject, Claim
         commands=() if audit.command is None else (audit.command,),
         environment=(),
         checks=(
-            decided_check(audit, _told(audit)),
+            decided_check(audit, capped(radius_state(audit))),
             Check(
                 "result of the audit",
                 "declared",
@@ -583,7 +583,7 @@ def points_of(radii: Iterable[float]) -> tuple[Point, ...]:
 
 def _curves(audit: Audit, rows: Mapping[str, Radii | None]) -> tuple[Curve, ...]:
     """Return the curves of all files, those that lose most at the radii of the audit first."""
-    claims = _by_file(audit)
+    claims = by_file(audit)
     files = [f for f in audit.files if f.accuracy.rows and f.kind in ("radii", "votes")]
     files.sort(key=lambda f: -_lost(f.accuracy.grid_drop_rows, f.accuracy.rows))
     return tuple(_curve(file, claims.get(file.file, []), rows[file.file]) for file in files)
@@ -658,12 +658,6 @@ def _not_covered(audit: Audit, kinds: set[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _told(audit: Audit) -> State:
-    """Return the state of radii that an audit decided: its word where nothing is wrong."""
-    state = radius_state(audit)
-    return "declared" if state == "proved" else state
-
-
 def _chain(audit: Audit, kinds: set[str]) -> tuple[Link, ...]:
     hashed = bool(audit.files) and all(file.sha256 is not None for file in audit.files)
     words = "files named by SHA-256" if hashed else "no digests of the files"
@@ -677,7 +671,7 @@ def _chain(audit: Audit, kinds: set[str]) -> tuple[Link, ...]:
         links.append(Link("votes", "declared", "counted by the implementation"))
     links += [
         Link("p", "declared", "what the rows print, as every number that prints so"),
-        Link("radius", _told(audit), decided_check(audit).detail),
+        Link("radius", capped(radius_state(audit)), decided_check(audit).detail),
         Link("signature", "not checked", "the result of an audit is not signed"),
     ]
     return tuple(links)

@@ -19,6 +19,7 @@ __all__ = [
     "Assumption",
     "Check",
     "Clause",
+    "Count",
     "Counterexample",
     "Curve",
     "FileResult",
